@@ -1,0 +1,103 @@
+"""The five actions a policy may call for: continue, adapt, roll back, restart, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dalsegno.core.errors import UsageError
+from dalsegno.core.process import Origin
+
+Change = Callable[[Any], Any] | str  # a function of the process (a function's loop: of attempt.kept), or a method's name
+
+
+class Action:
+    """What a policy calls for. One of Continue, Adapt, RollBack, Restart, Stop."""
+
+    verb: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class Continue(Action):
+    """Go on; as an answer of a policy it also keeps the policies after it from being asked."""
+
+    verb: ClassVar[str] = "continue"
+
+
+@dataclass(frozen=True)
+class Adapt(Action):
+    """Change the running process and go on."""
+
+    verb: ClassVar[str] = "adapt"
+    change: Change
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which snapshot to go back to.
+
+    ``which`` is ``last`` (the newest sound one), ``best`` (by ``metric``, ``mode``), ``before`` (the newest at or before
+    ``step``; a negative ``step`` counts from the step of the fault), ``good`` (the newest at which ``metric`` was no
+    worse than ``limit``), ``label`` (saved under a name) or ``start`` (right after reset).
+    """
+
+    which: str = "last"
+    metric: str | None = None
+    mode: str = "min"
+    step: int | None = None
+    limit: float | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.which not in ("last", "best", "before", "good", "label", "start"):
+            raise UsageError(f"to={self.which!r}: expected last, best, before, good, label or start")
+        if self.mode not in ("min", "max"):
+            raise UsageError(f"mode={self.mode!r}: expected 'min' or 'max'")
+
+
+def target(to: Target | str) -> Target:
+    """``"last"``, ``"best"`` (by the objective), ``"start"``; any other string is a snapshot's label."""
+    if isinstance(to, Target):
+        return to
+    return Target(to) if to in ("last", "best", "start") else Target("label", label=to)
+
+
+@dataclass(frozen=True)
+class RollBack(Action):
+    """Go back to a snapshot of this attempt, change something, go on.
+
+    ``limit`` counts roll backs of this rule since a snapshot was last committed beyond the fault, ``total`` all of
+    them; past either the rule stands down.  ``skip`` leaves out that many items of data around the fault.
+    ``escalate`` is the action to take instead once the limit is reached.
+    """
+
+    verb: ClassVar[str] = "roll back"
+    to: Target = Target()
+    then: Change | None = None
+    skip: int = 0
+    limit: int = 3
+    total: int | None = None
+    escalate: Action | None = None
+
+
+@dataclass(frozen=True)
+class Restart(Action):
+    """End this attempt and begin another one from ``origin``, after ``wait`` seconds.
+
+    ``wait`` is a number, or a function of the number of attempts begun so far (exponential backoff, say).
+    """
+
+    verb: ClassVar[str] = "restart"
+    origin: Origin | Callable[[Any], Origin] = Origin()
+    wait: float | Callable[[int], float] = 0.0
+
+
+@dataclass(frozen=True)
+class Stop(Action):
+    """End the run. ``restore="best"`` (or another target) puts that snapshot's state back first."""
+
+    verb: ClassVar[str] = "stop"
+    reason: str = ""
+    restore: Target | None = None
+    succeeded: bool | None = None

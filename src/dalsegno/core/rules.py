@@ -1,0 +1,113 @@
+"""Rules and policies: a rule is a condition and the action that it calls for; a policy is anything that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from dalsegno.core.actions import Action, Adapt, Change, Restart, RollBack, Stop, Target, target
+from dalsegno.core.conditions.base import Condition, condition
+from dalsegno.core.errors import UsageError
+from dalsegno.core.process import Origin
+from dalsegno.core.trace import Trace
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Anything with ``decide(trace) -> Action | None``; None lets the next policy be asked.
+
+    Optional: ``observe(trace)``, called at every step before any policy is asked; ``state_dict`` and
+    ``load_state_dict`` where it learns; ``scope`` (``"run"``, the default: never goes back; or ``"attempt"``: goes back
+    with a roll back and begins afresh with a restart); ``saw(trace)``, what it looked at, for the journal.
+    A policy object is copied when a run begins, so that one object can serve many runs.
+    """
+
+    def decide(self, trace: Trace) -> Action | None: ...
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition and the action that it calls for. Made by :func:`stop`, :func:`restart`, :func:`roll_back`, :func:`adapt`."""
+
+    condition: Condition
+    action: Action
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "condition", condition(self.condition))
+
+    def __str__(self) -> str:
+        return self.name or f"{self.action.verb} when {self.condition}"
+
+
+def stop(when: object, *, reason: str = "", restore: Target | str | None = None, name: str | None = None) -> Rule:
+    """End the run when ``when`` is true; ``restore="best"`` puts the best snapshot's state back first.
+
+    >>> import dalsegno as ds
+    >>> print(ds.stop(ds.when.spent(steps=100)))
+    stop when spent(steps=100)
+    """
+    return Rule(condition(when), Stop(reason, None if restore is None else target(restore)), name)
+
+
+def restart(
+    when: object,
+    *,
+    origin: Origin | Callable[[Trace], Origin] | None = None,
+    wait: float | Callable[[int], float] = 0.0,
+    name: str | None = None,
+) -> Rule:
+    """End this attempt and begin another when ``when`` is true.
+
+    ``origin`` is where it begins (default: from scratch with a seed of its own), or a function of the trace that says
+    so; ``wait`` is in seconds, or a function of the number of attempts begun.
+    """
+    if not callable(wait) and not 0 <= wait < float("inf"):
+        raise UsageError(f"wait={wait!r}: expected seconds, at least 0, or a function of the number of attempts begun")
+    return Rule(condition(when), Restart(Origin() if origin is None else origin, wait), name)
+
+
+def roll_back(
+    when: object,
+    *,
+    to: Target | str = "last",
+    then: Change | None = None,
+    skip: int = 0,
+    limit: int = 3,
+    total: int | None = None,
+    escalate: Action | Rule | None = None,
+    name: str | None = None,
+) -> Rule:
+    """Go back to a snapshot when ``when`` is true, change something (``then``), leave out ``skip`` items of data, go on.
+
+    ``to`` is ``"last"``, ``"best"``, ``"start"``, a label, or a :class:`Target`.  After ``limit`` roll backs since a
+    snapshot was last committed beyond the fault (or ``total`` in all) the rule stands down and the next one is asked;
+    if none answers the run stops as not succeeded.  ``escalate`` names an action to take then instead.
+    """
+    for keyword, count in (("limit", limit), ("skip", skip), ("total", 0 if total is None else total)):
+        if not isinstance(count, int) or count < 0:
+            raise UsageError(f"{keyword}={count!r}: expected a whole number of at least 0")
+    further = escalate.action if isinstance(escalate, Rule) else escalate
+    return Rule(condition(when), RollBack(target(to), then, skip, limit, total, further), name)
+
+
+def adapt(when: object, change: Change, *, name: str | None = None) -> Rule:
+    """Change the running process when ``when`` is true: ``change`` is a function of it, or the name of a method."""
+    if not callable(change) and not isinstance(change, str):
+        raise UsageError(f"change={change!r}: expected a function of the process or the name of one of its methods")
+    return Rule(condition(when), Adapt(change), name)
+
+
+def check_rules(rules: object) -> list[Any]:
+    """The rules as a list, each a policy; refused otherwise, by position."""
+    if isinstance(rules, (Rule, Policy)) and not isinstance(rules, type):
+        rules = [rules]
+    if isinstance(rules, (str, bytes, Mapping)) or not hasattr(rules, "__iter__"):
+        raise UsageError(f"rules={rules!r}: expected a list of rules and policies")
+    checked = list(rules)
+    for position, rule in enumerate(checked):
+        if isinstance(rule, type) or not isinstance(rule, (Rule, Policy)):
+            hint = "; wrap a condition in ds.stop(...) or another rule" if isinstance(rule, Condition) else ""
+            raise UsageError(f"rules[{position}] is {rule!r}: expected a rule or an object with decide(trace){hint}")
+    return checked

@@ -1,0 +1,74 @@
+"""The demonstration from its first line to its last."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from dalsegno.studies.demo import search, training
+from dalsegno.studies.demo.show import Show
+
+
+def run_demo(out: Path, *, seed: int = 0, as_json: bool = False) -> int:
+    """Both parts and the closing lines; 0 if every check held."""
+    began = time.monotonic()
+    show = Show(quiet=as_json)
+    out = out.resolve()
+    for part in ("training", "search"):  # what an earlier demonstration left; the cached images stay
+        shutil.rmtree(out / part, ignore_errors=True)
+        (out / part).mkdir(parents=True)
+    show.say(f"Everything below is done now, on this machine, and written to {out}.")
+    figures: dict[str, Any] = {
+        "training": training.run_part(show, out / "training", training.Setting(seed=seed)),
+        "search": search.run_part(show, out / "search", search.Setting(seed=seed)),
+    }
+    checks = {**figures["training"]["checks"], **figures["search"]["checks"]}
+    figures["pages"] = write_pages(out, figures)
+    figures["seconds"] = time.monotonic() - began
+    figures["held"] = all(checks.values())
+    (out / "figures.json").write_text(json.dumps(figures, indent=1))
+    close(show, out, figures, checks)
+    if as_json:
+        print(json.dumps(figures))
+    return 0 if figures["held"] else 1
+
+
+def write_pages(out: Path, figures: dict[str, Any]) -> dict[str, str]:
+    """A page of the killed training run, and one that compares the searches of the first seed."""
+    import dalsegno as ds
+    from dalsegno.report import page
+
+    pages = {}
+    for part in ("training", "search"):
+        journal = Path(figures[part]["journal"])
+        known = {row["id"] for row in ds.Journal(journal).rows("runs")}
+        runs = [run for run in figures[part].get("page_runs") or sorted(known) if run in known]
+        path = out / f"{part}.html"
+        page.write(journal, runs, path)
+        pages[part] = str(path)
+    return pages
+
+
+def close(show: Show, out: Path, figures: dict[str, Any], checks: dict[str, bool]) -> None:
+    show.heading("3  What to look at, and what to type next")
+    for part, path in figures["pages"].items():
+        show.say(f"The page of the {part} part:  {path}")
+    journal = figures["training"]["journal"]
+    search_journal = figures["search"]["journal"]
+    show.say("")
+    show.say(f"  dalsegno show {journal}         the runs of a journal, and how each ended")
+    show.say(f"  dalsegno compare {search_journal}   the searches side by side")
+    show.say(
+        "  dalsegno check -- python your_script.py         whether a script of yours would survive a kill"
+    )
+    failed = [check for check, held in checks.items() if not held]
+    show.say("")
+    if failed:
+        show.say(f"[bold red]{len(failed)} of {len(checks)} checks did not hold:[/] " + "; ".join(failed))
+    else:
+        show.say(
+            f"All {len(checks)} checks held. {figures['seconds']:.0f} s in all; every figure is in {out / 'figures.json'}."
+        )

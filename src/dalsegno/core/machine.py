@@ -18,7 +18,7 @@ from dalsegno.core.ledger import Held, best_of, choose
 from dalsegno.core.process import Origin
 from dalsegno.core.report import Failure, Report, check_cost, number
 from dalsegno.core.rules import Rule
-from dalsegno.core.trace import Attempt, AttemptSummary, Best, Summary, Trace
+from dalsegno.core.trace import BLOCK, Attempt, AttemptSummary, Best, Trace
 
 IDENTICAL_FAILURES = 3
 
@@ -102,21 +102,10 @@ class Machine:
         trace.seconds += seconds
         attempt.seconds += seconds
         metrics = trace.metrics = report.metrics
-        if metrics:
-            summaries = attempt.metrics
-            for name, figure in metrics.items():
-                if type(figure) is not float:
-                    figure = metrics[name] = number("metric", name, figure)
-                summary = summaries.get(name)
-                if summary is None:
-                    summary = summaries[name] = Summary()
-                    trace.names[name] = None
-                summary.count += 1
-                summary.last = figure
-                if -inf < figure < summary.minimum:
-                    summary.minimum = figure
-                if summary.maximum < figure < inf:
-                    summary.maximum = figure
+        for figure in metrics.values():
+            if type(figure) is not float:
+                self.make_floats(metrics)
+                break
         if report.cost:
             self.charge(report.cost)
         if report.value is not None:
@@ -125,7 +114,9 @@ class Machine:
             seen = metrics.get(self.metric)
             if seen is not None:
                 self.note_metric(seen, report)
-        attempt.reports.append((step, report))
+        attempt.reports.append(report)
+        if step - attempt.folded >= BLOCK:
+            self.note_names()
         ended = report.status != "running"
         if ended:
             self.note_end(report.status, report.failure)
@@ -178,6 +169,17 @@ class Machine:
                 fired.append((bound, truth))
         return self.settle(fired)
 
+    @staticmethod
+    def make_floats(metrics: dict[str, float]) -> None:
+        for name, figure in metrics.items():
+            if type(figure) is not float:
+                metrics[name] = number("metric", name, figure)
+
+    def note_names(self) -> None:
+        """Bring the summaries up to date, and with them the names of all metrics ever reported."""
+        for name in self.trace.attempt.metrics:
+            self.trace.names[name] = None
+
     def charge(self, cost: dict[str, float]) -> None:
         """Add to what the run and the attempt have used."""
         check_cost(cost)
@@ -203,6 +205,7 @@ class Machine:
     def note_end(self, status: str, failure: Failure | None) -> None:
         trace = self.trace
         attempt = trace.attempt
+        self.note_names()
         attempt.status, attempt.failure = status, failure
         trace.ended += 1
         if status == "failed" and failure is not None:
@@ -432,6 +435,7 @@ class Machine:
 
     def close_attempt(self, state: str | None = None) -> AttemptSummary:
         """The current attempt has ended; its summary joins the trace."""
+        self.note_names()
         trace = self.trace
         attempt = trace.attempt
         own = attempt.status != "running" and state is None
@@ -488,6 +492,7 @@ class Machine:
 
     def state(self) -> dict[str, Any]:
         """Everything but the ledger and the summaries of ended attempts, which the journal keeps as rows."""
+        self.note_names()
         trace = self.trace
         return {
             "run": trace.state(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from typing import Any
 
@@ -11,6 +12,7 @@ from dalsegno.core.process import Origin
 from dalsegno.core.report import Failure, Report
 
 RECENT = 1000
+BLOCK = 512  # steps after which the summaries are brought up to date
 
 
 class Summary:
@@ -80,7 +82,8 @@ class Attempt:
         "base",
         "seconds",
         "cost",
-        "metrics",
+        "summaries",
+        "folded",
         "reports",
         "value",
         "best",
@@ -95,11 +98,41 @@ class Attempt:
         self.base = 0  # the position it began at: that of the snapshot or prefix it came from
         self.seconds = 0.0
         self.cost: dict[str, float] = {}
-        self.metrics: dict[str, Summary] = {}
-        self.reports: deque[tuple[int, Report]] = deque(maxlen=RECENT)  # (step, report), newest last
+        self.summaries: dict[str, Summary] = {}
+        self.folded = 0  # how many steps the summaries have taken in; the rest stands in reports
+        self.reports: deque[Report] = deque(maxlen=RECENT)  # one a step, the newest last
         self.value: float | None = None  # the greatest finite value reported
         self.best: Best | None = None
         self.returned: Any = None
+
+    @property
+    def metrics(self) -> dict[str, Summary]:
+        """Running figures by metric, up to the newest report."""
+        self.fold()
+        return self.summaries
+
+    def fold(self) -> None:
+        """Take the reports that have come since the last time into the summaries, a block at a time."""
+        due = min(self.steps - self.folded, len(self.reports))
+        self.folded = self.steps
+        if due <= 0:
+            return
+        columns: dict[str, list[float]] = {}
+        for report in islice(self.reports, len(self.reports) - due, None):
+            for name, figure in report.metrics.items():
+                column = columns.get(name)
+                if column is None:
+                    columns[name] = [figure]
+                else:
+                    column.append(figure)
+        for name, column in columns.items():
+            summary = self.summaries.setdefault(name, Summary())
+            summary.count += len(column)
+            summary.last = column[-1]
+            finite = [figure for figure in column if -inf < figure < inf]
+            if finite:
+                summary.minimum = min(summary.minimum, min(finite))
+                summary.maximum = max(summary.maximum, max(finite))
 
     def state(self) -> dict[str, Any]:
         return {
@@ -114,13 +147,14 @@ class Attempt:
 
     def load(self, state: dict[str, Any]) -> None:
         self.status, self.failure, self.returned = "running", None, None
+        for _ in range(min(self.steps - int(state["steps"]), len(self.reports))):
+            self.reports.pop()
         self.steps, self.base = int(state["steps"]), int(state["base"])
         self.seconds, self.cost = float(state["seconds"]), dict(state["cost"])
-        self.metrics = {name: Summary(*figures) for name, figures in state["metrics"].items()}
+        self.summaries = {name: Summary(*figures) for name, figures in state["metrics"].items()}
+        self.folded = self.steps
         self.value = state["value"]
         self.best = None if state["best"] is None else Best(**state["best"])
-        while self.reports and self.reports[-1][0] > self.steps:
-            self.reports.pop()
 
 
 class Trace:

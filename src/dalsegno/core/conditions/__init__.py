@@ -1,4 +1,4 @@
-"""Conditions, public as ``dalsegno.when``: what is the case when a rule is to act. They compose with ``&``, ``|``, ``~``.
+"""Conditions, public as ``dalsegno.when``: what is the case when a rule is to act.
 
 =================  ==========================================================================
 succeeded, failed  how the attempt ended; failed also by kind of exception
@@ -12,7 +12,7 @@ agrees             several attempts came to the same result
 judge              a function that costs something to ask
 =================  ==========================================================================
 
-Any function of the trace is a condition too.
+They compose with ``&``, ``|`` and ``~``. Any function of the trace is a condition too.
 """
 
 from dalsegno.core.conditions.agreement import agrees

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import isnan
+from math import isfinite
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -13,16 +13,19 @@ from dalsegno.core.conditions.leaf import Leaf, finite, named_metric, refuses, w
 from dalsegno.core.errors import UsageError
 from dalsegno.core.trace import Trace
 
+LARGEST = 2**1000
+
 
 @refuses
 @dataclass(frozen=True)
 class agrees(Leaf):
     """True once ``k`` of the first ``of`` ended attempts have come to the same result.
 
-    The result is what ``by`` names: ``"value"`` (the best value of the attempt, the default), ``"returned"`` (what a
-    function's loop returned), or a metric (its last report in the attempt). Numbers are the same if all of them lie
-    within ``tolerance`` of each other. An attempt without a result, or with NaN, agrees with nothing and counts as
-    ended; one that was interrupted is not counted. ``of=None`` sets no limit. It is of the run and never goes back.
+    The result is what ``by`` names: ``"value"`` (the best value of the attempt, the default),
+    ``"returned"`` (what a function's loop returned), or a metric (its last report in the attempt). Numbers
+    are the same if all of them lie within ``tolerance`` of each other. An attempt without a result, or with
+    NaN or infinity, agrees with nothing and counts as ended; one that was interrupted is not counted.
+    ``of=None`` sets no limit. It is of the run and never goes back.
 
     >>> from dalsegno.core.conditions import agrees
     >>> print(agrees(3, of=5, by="returned"))
@@ -62,7 +65,7 @@ class agrees(Leaf):
     def largest(self, trace: Trace) -> tuple[int, list[Any]]:
         """How many ended attempts were looked at, and the largest set of results that agree."""
         results = list(self.results(trace))[: self.of]
-        numbers = sorted(one for one in results if is_number(one) and not isnan(one))
+        numbers = sorted(one for one in results if is_number(one) and isfinite(one))
         group: list[Any] = []
         first = 0
         for last, number in enumerate(numbers):
@@ -96,7 +99,12 @@ class agrees(Leaf):
 
 
 def is_number(one: Any) -> bool:
-    return isinstance(one, Real) and not isinstance(one, bool)
+    """Whether a result is compared as a number; not a whole one that is beyond what floats reach."""
+    return (
+        isinstance(one, Real)
+        and not isinstance(one, bool)
+        and not (isinstance(one, int) and abs(one) > LARGEST)
+    )
 
 
 def same(one: Any, other: Any) -> bool:

@@ -1,9 +1,10 @@
-"""Conditions: frozen descriptions of *when*; their state is a value that the machine owns and folds at every step.
+"""Conditions: frozen descriptions of *when*; their state is a value that the machine owns and folds.
 
-The answer is true, false or unknown (None): unknown on an absent metric, and so is its negation; unknown fires nothing.
-A family of conditions is a file beside this one.  A leaf keeps its arguments, says its ``scope`` and has
+The answer is true, false or unknown (None): unknown on an absent metric, and so is its negation; unknown
+fires nothing. A family of conditions is a file beside this one.  A leaf keeps its arguments, says its
+``scope`` and has
 
-* ``initial()``: its state before the first report, a list (changed in place by ``fold``) or None if it has none,
+* ``initial()``: its state before the first report: None, or a list that ``fold`` changes in place,
 * ``fold(state, trace)``: take in the newest report and answer,
 * ``saw(state, trace)``: what it looked at, for the journal; called only when a decision is taken,
 * ``acted(state)``: its rule has changed the running process (adapt), so that what it counted is over.
@@ -91,11 +92,13 @@ class Condition:
         return Not(self)
 
     def __bool__(self) -> bool:
-        raise TypeError("a condition has no truth of its own: join conditions with & | ~ instead of and, or, not")
+        raise TypeError(
+            "a condition has no truth of its own: join conditions with & | ~ instead of and, or, not"
+        )
 
 
 def parts_of(kind: type, one: Condition) -> tuple[Condition, ...]:
-    return one.parts if isinstance(one, kind) else (one,)  # type: ignore[attr-defined,no-any-return]
+    return one.parts if isinstance(one, kind) else (one,)  # type: ignore[attr-defined]
 
 
 def negate(truth: Truth) -> Truth:
@@ -146,7 +149,7 @@ class Composite(Condition):
         return tuple(name for part in self.parts for name in part.metric_names())
 
     def saw(self, state: Any, trace: Trace) -> dict[str, Any]:
-        """By part, since two parts may look at things of one name; a negated condition saw what its part saw."""
+        """By part, since two may look at things of one name; a negated condition saw what its part saw."""
         each = [(part, part.saw(own, trace)) for part, own in zip(self.parts, state, strict=True)]
         return each[0][1] if len(each) == 1 else {str(part): seen for part, seen in each if seen}
 

@@ -33,10 +33,10 @@ class succeeded(Leaf):
 class failed(Leaf):
     """True where the attempt has failed; with ``types``, where it failed with one of these exceptions.
 
-    A type is a class of exceptions or the name of one, with its module (``"torch.OutOfMemoryError"``) or without
-    (``"OutOfMemoryError"``: of any module); subclasses count. Without types a reported status ``failed`` is a failure
-    too. Raises :class:`UsageError` for what is no kind of ``Exception``: leaving (Ctrl-C, cancellation, exit) is no
-    failure, and no rule is asked about it.
+    A type is a class of exceptions or the name of one, with its module (``"torch.OutOfMemoryError"``) or
+    without (``"OutOfMemoryError"``: of any module); subclasses count. Without types a reported status
+    ``failed`` is a failure too. Raises :class:`UsageError` for what is no kind of ``Exception``: leaving
+    (Ctrl-C, cancellation, exit) is no failure, and no rule is asked about it.
 
     >>> from dalsegno.core.conditions import failed
     >>> print(failed() & ~failed(ValueError, "torch.OutOfMemoryError"))
@@ -74,13 +74,13 @@ def name_of(one: object) -> str:
         return qualified_name(one)
     if isinstance(one, type) and issubclass(one, BaseException):
         raise UsageError(
-            f"failed({one.__name__}): expected a kind of Exception; {one.__name__} is no failure: it leaves the run as "
-            "it is and no rule is asked (failed() alone is every failure)"
+            f"failed({one.__name__}): expected a kind of Exception; {one.__name__} is no failure: it leaves "
+            "the run as it is and no rule is asked (failed() alone is every failure)"
         )
     raise UsageError(f"failed({one!r}): expected classes of exceptions, or their names")
 
 
 def answers(name: str, type_name: str) -> bool:
-    """Whether a type has the name that was asked for. A program's main module has two names, by how it was started."""
-    name, type_name = name.replace("__mp_main__.", "__main__."), type_name.replace("__mp_main__.", "__main__.")
+    """Whether a type has the name that was asked for; a program's main module goes by two names."""
+    name, type_name = (one.replace("__mp_main__.", "__main__.") for one in (name, type_name))
     return name == type_name or ("." not in name and type_name.endswith(f".{name}"))

@@ -14,9 +14,9 @@ from dalsegno.core.trace import Trace
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge says: accept (True), refuse (False) or no opinion (None), why, and what asking cost, by unit.
+    """What a judge says: accept (True), refuse (False) or no opinion (None), why, and what asking cost.
 
-    The cost is charged to the run.
+    ``cost`` is by unit and is charged to the run.
 
     >>> from dalsegno.core.conditions import Verdict
     >>> Verdict(False, "3 of 20 tests fail", cost={"tokens": 850}).accept
@@ -41,10 +41,10 @@ class Verdict:
 class judge(Leaf):
     """True where ``function`` accepts, false where it refuses, unknown where it has no opinion.
 
-    ``function`` is given the process (in a function's loop ``attempt.kept``) and answers True, False, None or a
-    :class:`Verdict`; it may be a coroutine function where the run is asynchronous. It is asked only where everything
-    that stands beside it is true: ``every(steps=100) & judge(evaluate)``; each answer is journaled before it is used.
-    ``name`` is what the journal calls it, by default the function's name.
+    ``function`` is given the process (in a function's loop ``attempt.kept``) and answers True, False, None
+    or a :class:`Verdict`; it may be a coroutine function where the run is asynchronous. It is asked only
+    where everything that stands beside it is true: ``every(steps=100) & judge(evaluate)``; each answer is
+    journaled before it is used. ``name`` is what the journal calls it, by default the function's name.
 
     >>> from dalsegno.core.conditions import every, judge
     >>> def good_enough(process): return process.accuracy() > 0.9

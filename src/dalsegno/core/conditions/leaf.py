@@ -1,4 +1,4 @@
-"""Leaf: a condition without parts. It reads like its constructor call, and refuses mistaken arguments at once."""
+"""Leaf: a condition without parts. It reads like its constructor call and refuses mistaken arguments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Leaf(Condition):
 
 
 def refuses(cls: C) -> C:
-    """Make a missing, surplus or misspelt argument of a condition a :class:`UsageError`, as any other mistake is."""
+    """Make a missing, surplus or misspelt argument a :class:`UsageError`, as any other mistake is."""
     init: Callable[..., None] = cls.__init__
 
     @wraps(init)
@@ -43,7 +43,7 @@ def refuses(cls: C) -> C:
             said = str(error).replace(f"{cls.__name__}.__init__() ", "")
             raise UsageError(f"{call(cls.__name__, args, kwargs)}: {said}") from None
 
-    cls.__init__ = __init__  # type: ignore[misc]
+    cls.__init__ = __init__  # type: ignore[method-assign]
     return cls
 
 
@@ -57,7 +57,7 @@ def objective(metric: str, trace: Trace) -> float | None:
     return trace.report.value if metric == "value" else None
 
 
-# -- arguments --------------------------------------------------------------------------------------------------
+# -- arguments ---------------------------------------------------------------------------------------------
 
 
 def named_metric(where: str, metric: object) -> str:

@@ -12,7 +12,7 @@ from dalsegno.core.trace import Trace
 
 @dataclass(frozen=True)
 class Level(Leaf):
-    """A metric against a limit. Infinities are numbers; on NaN and on an absent metric the answer is unknown."""
+    """A metric against a limit. Infinities are numbers; on NaN and where it is absent it is unknown."""
 
     metric: str
     limit: float
@@ -28,6 +28,7 @@ class Level(Leaf):
 
 
 @refuses
+@dataclass(frozen=True)
 class above(Level):
     """True where the newest report has ``metric`` above ``limit`` (equal is not above).
 
@@ -46,6 +47,7 @@ class above(Level):
 
 
 @refuses
+@dataclass(frozen=True)
 class below(Level):
     """True where the newest report has ``metric`` below ``limit`` (equal is not below).
 
@@ -64,9 +66,10 @@ class below(Level):
 @refuses
 @dataclass(frozen=True, init=False)
 class not_finite(Leaf):
-    """True where a metric of the newest report is NaN or infinite: one of ``metrics``, or any (and the value).
+    """True where a metric of the newest report is NaN or infinite: one of ``metrics``, or any and the value.
 
-    Unknown where none is and a named one is absent, or, with none named, where the report has no figure at all.
+    Unknown where none is and a named one is absent, or, with none named, where the report has no figure at
+    all.
 
     >>> from dalsegno.core.conditions import not_finite
     >>> print(not_finite() | not_finite("loss", "gradient_norm"))

@@ -14,7 +14,9 @@ from dalsegno.core.trace import Trace
 MISTAKEN = {
     **dict.fromkeys(("step", "iterations", "iteration"), "steps"),
     **dict.fromkeys(("attempt", "tries", "restarts"), "attempts"),
-    **dict.fromkeys(("second", "sec", "secs", "time", "minutes", "minute", "hours", "hour", "days"), "seconds"),
+    **dict.fromkeys(
+        ("second", "sec", "secs", "time", "minutes", "minute", "hours", "hour", "days"), "seconds"
+    ),
 }
 
 
@@ -28,9 +30,13 @@ class Units(Leaf):
     def __init__(self, *bare: object, **units: float | str) -> None:
         name = type(self).__name__
         if bare:
-            raise UsageError(f"{call(name, bare, {})}: a bare number has no unit; write {name}(steps={bare[0]!r}), say")
+            raise UsageError(
+                f"{call(name, bare, {})}: a bare number has no unit; write {name}(steps={bare[0]!r}), say"
+            )
         if not units:
-            raise UsageError(f"{name}(): expected at least one unit, as in {name}(steps=20_000, seconds='2h')")
+            raise UsageError(
+                f"{name}(): expected at least one unit, as in {name}(steps=20_000, seconds='2h')"
+            )
         checked = tuple((unit, limit_of(name, unit, limit)) for unit, limit in units.items())
         object.__setattr__(self, "units", checked)
 
@@ -52,11 +58,12 @@ def limit_of(name: str, unit: str, limit: object) -> float:
     return finite(name, unit, limit)
 
 
+@dataclass(frozen=True, init=False)
 class spent(Units):
-    """True once the run has used this much of a unit: steps, seconds, attempts (that have ended), any unit of cost.
+    """True once the run has used this much of a unit: steps, seconds, attempts, any unit of cost.
 
-    Several units: true once any one is reached. It never goes back. Raises :class:`UsageError` for a bare number, no
-    unit, a negative, infinite or NaN limit.
+    An attempt counts once it has ended. Several units: true once any one is reached. It never goes back.
+    Raises :class:`UsageError` for a bare number, no unit, a negative, infinite or NaN limit.
 
     >>> from dalsegno.core.conditions import spent
     >>> print(spent(steps=20_000, usd=2.5))
@@ -79,7 +86,7 @@ class spent(Units):
     def fold(self, state: Any, trace: Trace) -> bool:
         if trace.steps >= self.steps or trace.seconds >= self.seconds or trace.ended >= self.attempts:
             return True
-        for unit, limit in self.costs:
+        for unit, limit in self.costs:  # noqa: SIM110
             if trace.cost.get(unit, 0.0) >= limit:
                 return True
         return False
@@ -88,11 +95,12 @@ class spent(Units):
         return {unit: {"spent": trace.spent(unit), "limit": limit} for unit, limit in self.units}
 
 
+@dataclass(frozen=True, init=False)
 class elapsed(Units):
     """True once the attempt has used this much of a unit since it began: steps, seconds, any unit of cost.
 
-    It goes back with a roll back and begins at 0 with a restart. Raises :class:`UsageError` as :class:`spent` does, and
-    for ``attempts``.
+    It goes back with a roll back and begins at 0 with a restart. Raises :class:`UsageError` as
+    :class:`spent` does, and for ``attempts``.
 
     >>> from dalsegno.core.conditions import elapsed
     >>> print(elapsed(seconds=90))
@@ -102,10 +110,12 @@ class elapsed(Units):
     def __init__(self, *bare: object, **units: float | str) -> None:
         super().__init__(*bare, **units)
         if any(unit == "attempts" for unit, _ in self.units):
-            raise UsageError(f"{self}: an attempt has no attempts; write spent(attempts=...), which is of the run")
+            raise UsageError(
+                f"{self}: an attempt has no attempts; write spent(attempts=...), which is of the run"
+            )
 
     def fold(self, state: Any, trace: Trace) -> bool:
-        for unit, limit in self.units:
+        for unit, limit in self.units:  # noqa: SIM110
             if trace.elapsed(unit) >= limit:
                 return True
         return False

@@ -9,11 +9,13 @@ from dalsegno.core.conditions.base import Condition
 from dalsegno.core.errors import UsageError
 
 
-def check_modes(conditions: Iterable[Condition], further: Iterable[tuple[str, str, Any]] = ()) -> dict[str, str]:
+def check_modes(
+    conditions: Iterable[Condition], further: Iterable[tuple[str, str, Any]] = ()
+) -> dict[str, str]:
     """The mode of each metric that is watched for improvement.
 
-    ``further`` names (metric, mode, whatever says so) from elsewhere: the retention of snapshots, the target of a roll
-    back. Raises :class:`UsageError` for a metric with two modes, naming both places.
+    ``further`` names (metric, mode, whatever says so) from elsewhere: the retention of snapshots, the
+    target of a roll back. Raises :class:`UsageError` for a metric with two modes, naming both places.
 
     >>> from dalsegno.core.conditions import stalled
     >>> check_modes([stalled("loss", patience=3) | stalled("accuracy", patience=5, mode="max")])

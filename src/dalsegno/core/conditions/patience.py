@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 from dalsegno.core.conditions.base import State
@@ -17,11 +17,11 @@ from dalsegno.core.trace import Trace
 class stalled(Leaf):
     """True from the ``patience``-th report in a row that does not improve on the best so far.
 
-    A value improves if it is better than the best, not the one before, by strictly more than ``min_delta``. NaN and
-    infinity never improve, are never the best, and count as a report without improvement; a report without the metric
-    is not counted, and the answer on it is unknown. ``mode`` is ``"min"`` (the default: lower is better) or ``"max"``.
-    It stays true until the metric improves, or the rule that it belongs to has changed the process, which begins the
-    count anew.
+    A value improves if it is better than the best, not the one before, by strictly more than ``min_delta``.
+    NaN and infinity never improve, are never the best, and count as a report without improvement; a report
+    without the metric is not counted, and the answer on it is unknown. ``mode`` is ``"min"`` (the default:
+    lower is better) or ``"max"``. It stays true until the metric improves, or the rule that it belongs to
+    has changed the process, which begins the count anew.
 
     >>> from dalsegno.core.conditions import stalled
     >>> print(stalled("val_loss", patience=3))
@@ -50,18 +50,14 @@ class stalled(Leaf):
         if value is None and (value := objective(self.metric, trace)) is None:
             return None
         best = state[0]
-        if best is None:
-            better = isfinite(value)
-        elif self.mode == "min":
-            better = best - value > self.min_delta and value > -inf
-        else:
-            better = value - best > self.min_delta and value < inf
-        if better:
+        if best is not None and (best - value if self.mode == "min" else value - best) <= self.min_delta:
+            state[2] = since = state[2] + 1
+            return since >= self.patience  # type: ignore[no-any-return]
+        if isfinite(value):
             state[:] = value, trace.attempt.steps, 0
             return False
-        since: int = state[2] + 1
-        state[2] = since
-        return since >= self.patience
+        state[2] += 1
+        return bool(state[2] >= self.patience)
 
     def acted(self, state: Any) -> None:
         state[2] = 0

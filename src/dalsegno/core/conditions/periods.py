@@ -14,11 +14,11 @@ from dalsegno.core.trace import Trace
 @refuses
 @dataclass(frozen=True)
 class every(Leaf):
-    """True at each step that is a multiple of ``steps``, or at the step with which another ``seconds`` have passed.
+    """True at each step that is a multiple of ``steps``, or with which another ``seconds`` have passed.
 
-    Both are of the attempt, so that steps done again after a roll back meet the same places. Seconds may be given as
-    ``"10m"``. The end of an attempt without a step of its own (an exception, the end of a loop's body) is no place.
-    Raises :class:`UsageError` unless exactly one of the two is given.
+    Both are of the attempt, so that steps done again after a roll back meet the same places. Seconds may be
+    given as ``"10m"``. The end of an attempt without a step of its own (an exception, the end of a loop's
+    body) is no place. Raises :class:`UsageError` unless exactly one of the two is given.
 
     >>> from dalsegno.core.conditions import every
     >>> print(every(steps=100))

@@ -1,10 +1,10 @@
-"""Robust level of a window of values: median and median absolute deviation, and how far either can fall in k more values.
+"""Median and median absolute deviation of a window, and how far either can fall in k more values.
 
-The two bounds are what makes a robust test cheap: a value at or below them cannot be an outlier, whatever the next k
-values were, so nothing has to be sorted for it. With ``ordered`` the sorted window of n values, m = (n - 1) // 2:
-after any k values have come in (and as many gone, or none) at most m of them are below ``ordered[m - k]``, which
-bounds the median; and m + 1 - k of the old ones lie within one deviation of the new median, so that half the shortest
-interval that holds as many of them bounds the deviation.
+The two bounds are what makes a robust test cheap: a value at or below them cannot be an outlier, whatever
+the next k values were, so nothing has to be sorted for it. With ``ordered`` the sorted window of n values,
+m = (n - 1) // 2: after any k values have come in (and as many gone, or none) at most m of them are below
+``ordered[m - k]``, which bounds the median; and m + 1 - k of the old ones lie within one deviation of the
+new median, so that half the shortest interval that holds as many of them bounds the deviation.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ def deviation(ordered: Sequence[float], middle: float) -> float:
 
 
 def least_median(ordered: Sequence[float], further: int) -> float:
-    """A lower bound of the median after ``further`` more values, whatever they are; further <= (n - 1) // 2."""
+    """A lower bound of the median after ``further`` more values, at most (n - 1) // 2 of them."""
     return ordered[(len(ordered) - 1) // 2 - further]
 
 
 def least_deviation(ordered: Sequence[float], further: int) -> float:
-    """A lower bound of the median absolute deviation after ``further`` more values; further <= (n - 1) // 2."""
+    """A lower bound of the deviation after ``further`` more values, at most (n - 1) // 2 of them."""
     held = (len(ordered) - 1) // 2 - further
-    return min(map(sub, ordered[held:], ordered)) / 2 * ROUNDING
+    shortest: float = min(map(sub, ordered[held:], ordered))
+    return shortest / 2 * ROUNDING

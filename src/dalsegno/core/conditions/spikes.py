@@ -18,18 +18,19 @@ Z, FLOOR = 8.0, 0.1
 @refuses
 @dataclass(frozen=True)
 class spike(Leaf):
-    """True where ``metric`` is above its running median by a factor or by a robust z-score, and where it is not finite.
+    """True where ``metric`` is far above its running median, and where it is not finite.
 
-    The median is that of the last ``window`` values that were no spikes themselves. With ``factor`` a value above
-    factor x median is a spike (for metrics above 0: while the median is not, the answer is unknown). With ``z`` a value
-    is one whose excess over the median is greater than z x 1.4826 x the median absolute deviation, and greater than
-    ``floor`` x the median's size. With neither, z is 8 and floor 0.1. Until a quarter of the window has been seen the
-    answer on finite values is unknown.
+    The median is that of the last ``window`` values that were no spikes themselves. With ``factor`` a value
+    above factor x median is a spike (for metrics above 0: while the median is not, the answer is unknown).
+    With ``z`` a value is one whose excess over the median is greater than z x 1.4826 x the median absolute
+    deviation, and greater than ``floor`` x the median's size. With neither, z is 8 and floor 0.1. Until a
+    quarter of the window has been seen the answer on finite values is unknown.
 
-    The usual step sorts nothing: the median is computed only for a value above a bound below which no spike can be,
-    or when the bound has aged.
+    The usual step sorts nothing: the median is computed only for a value above a bound below which no spike
+    can be, or when the bound has aged.
 
-    Raises :class:`UsageError` for both factor and z, a factor of at most 1, a z of at most 0, a window below 4.
+    Raises :class:`UsageError` for both factor and z, a factor of at most 1, a z of at most 0, a window
+    below 4.
 
     >>> from dalsegno.core.conditions import spike
     >>> print(spike("loss", factor=3.0) | spike("gradient_norm"))
@@ -58,7 +59,11 @@ class spike(Leaf):
         object.__setattr__(self, "window", whole(where, "window", self.window, least=4))
 
     def initial(self) -> State:
-        return [[], -inf, 0]  # values (oldest first), the bound below which no spike is, for how many more values
+        return [
+            [],
+            -inf,
+            0,
+        ]  # values (oldest first), the bound below which no spike is, for how many more values
 
     def fold(self, state: Any, trace: Trace) -> bool | None:
         value = trace.metrics.get(self.metric)
@@ -101,7 +106,9 @@ class spike(Leaf):
         return middle + self.excess(middle, deviation(ordered, middle))
 
     def excess(self, middle: float, spread: float) -> float:
-        return max((self.z or Z) * NORMAL * spread, (FLOOR if self.floor is None else self.floor) * abs(middle))
+        return max(
+            (self.z or Z) * NORMAL * spread, (FLOOR if self.floor is None else self.floor) * abs(middle)
+        )
 
     def bound(self, ordered: list[float], further: int) -> float:
         """The least that the limit can be while ``further`` more values come in."""

@@ -1,135 +1,277 @@
-"""The one place that speaks to SQLite.
+"""The one place that speaks to SQLite: connections, transactions that wait, checkpoints of the write-ahead log, errors.
 
-The driver is the ``apsw`` wheel, which carries a SQLite of its own (3.54): several programs write one journal, and the
-library of many systems (3.40 on Debian 12) has the WAL-reset bug, a race between writers and checkpointers that can
-corrupt a file and was fixed in 3.51.3.  ``benchmarks/journal.py`` times both.
+The driver is the ``apsw`` wheel and not the standard library's ``sqlite3``, for two reasons.  Several programs write one
+journal, and SQLite had a race between writers and checkpointers (the WAL-reset bug) that can corrupt a file; it was
+fixed in 3.51.3, ``sqlite3`` uses whatever library the system has (3.40.1 on Debian 12), and the wheel brings its own
+(3.54).  And it is the faster of the two at a short commit: ``benchmarks/journal.py`` prints both.
+
+What this leaves to the user: a POSIX lock goes when *any* descriptor of a file is closed, so a program that is writing
+a journal must not open that file by other means at the same time (``shutil.copy``, ``sqlite3.connect``); other programs
+may.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from dalsegno.core.errors import JournalError
 
-APPLICATION_ID = 0x44616C53  # "DalS"
-WAIT_STEP = 0.02
+T = TypeVar("T")
+
+APPLICATION_ID = 0x44616C53
+POLL_SECONDS = 0.05  # SQLite waits this long by itself before this program looks whether it was asked to leave
+CHECKPOINT_PAGES = 1_000  # the log is copied into the file after this many pages (4 MB), as far as readers let it
+LARGE_LOG_PAGES = 16_000  # beyond this (64 MB) readers are waited for a little, so that the log can start afresh
+LARGE_LOG_PAUSE = 5.0  # seconds between two such waits
+LARGE_LOG_WAIT = 0.1  # seconds that one of them takes at most
+KEPT_LOG_BYTES = 16 << 20  # what the log is cut to when it has started afresh
+
+_open: weakref.WeakSet[Connection] = weakref.WeakSet()
+_inherited: set[tuple[int, int]] = set()  # files that the parent had open when this program was forked off it
 
 
 class Connection:
-    """A connection with transactions that wait for a lock as long as they were told to, and say who holds it up."""
+    """A connection to one journal; ``path`` None is a database in memory.
 
-    def __init__(self, path: Path | None, *, readonly: bool, wait: float) -> None:
+    ``options`` are those of a SQLite URI (``mode=ro&immutable=1``); with any, the connection only reads.
+    """
+
+    def __init__(self, path: Path | None, *, wait: float, options: str = "", readonly: bool = False) -> None:
         import apsw
 
-        self.apsw, self.path, self.wait = apsw, path, wait
-        flags = apsw.SQLITE_OPEN_URI
-        if path is None:
-            target, flags = ":memory:", flags | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        elif readonly:
-            target, flags = str(path), flags | apsw.SQLITE_OPEN_READONLY
-        else:
-            target, flags = str(path), flags | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        options = 'mode=ro' if readonly and path is not None else options
+        self.apsw, self.path, self.wait, self.options = apsw, path, wait, options
+        self.patience = wait
+        self.log_pages = 0
+        self.next_large = 0.0
+        self.pid = os.getpid()
         try:
-            self.raw = apsw.Connection(target, flags=flags)
+            if path is None:
+                self.raw = apsw.Connection(":memory:")
+            elif options:
+                flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+                self.raw = apsw.Connection(f"file:{quote(os.fsencode(path))}?{options}", flags=flags)
+            else:
+                self.refuse_fork(path)
+                self.raw = apsw.Connection(str(path))
         except apsw.Error as error:
-            raise JournalError(f"{self.name} cannot be opened: {error}") from None
-        self.raw.set_busy_timeout(int(min(wait, 5.0) * 1000))
+            raise self.say(error) from None
+        self.raw.set_busy_timeout(int(min(wait, POLL_SECONDS) * 1000))
+        if path is not None:
+            _open.add(self)
 
     @property
     def name(self) -> str:
         return "the journal in memory" if self.path is None else f"journal {self.path}"
 
+    def refuse_fork(self, path: Path) -> None:
+        if is_inherited(path):
+            raise JournalError(
+                f"journal {path} was open in the program that this one was forked from, and SQLite cannot be used on "
+                "both sides of a fork: start this program by spawn (multiprocessing.get_context('spawn')) or subprocess"
+            )
+
+    def check_same_program(self) -> None:
+        if self.pid != os.getpid():
+            raise JournalError(
+                f"{self.name} is being written by process {self.pid}, and this is process {os.getpid()}, forked from "
+                "it: a forked program cannot write its parent's run"
+            )
+
+    def write_ahead(self) -> None:
+        """Write-ahead log, every commit fsynced; this program decides when the log is copied into the file."""
+        if self.path is None:
+            return
+        mode = self.insist(lambda: self.raw.execute("PRAGMA journal_mode = WAL").fetchone())
+        if mode is None or mode[0] != "wal":
+            raise JournalError(
+                f"{self.name}: its file system offers no shared memory, which SQLite's write-ahead log needs; "
+                "keep the journal on a local disk"
+            )
+        self.raw.execute("PRAGMA synchronous = FULL")
+        self.raw.execute("PRAGMA foreign_keys = ON")
+        self.raw.execute(f"PRAGMA journal_size_limit = {KEPT_LOG_BYTES}")
+        self.raw.set_wal_hook(self.log_grew)
+
+    # -- queries ------------------------------------------------------------------------------------------------
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query; a lock is waited for."""
-        until = time.monotonic() + self.wait
-        while True:
-            try:
-                return list(self.raw.execute(sql, values))
-            except self.apsw.BusyError as error:
-                self.still(until, error)
-            except self.apsw.Error as error:
-                raise self.say(error) from None
+        return self.insist(lambda: list(self.raw.execute(sql, values)))
 
     def dicts(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        try:
+        """All rows of a query by column name."""
+
+        def query() -> list[dict[str, Any]]:
             cursor = self.raw.execute(sql, values)
-            names = None
-            found = []
+            found: list[dict[str, Any]] = []
+            names: list[str] = []
             for row in cursor:
-                if names is None:
-                    names = [column[0] for column in cursor.get_description()]
+                names = names or [column[0] for column in cursor.get_description()]
                 found.append(dict(zip(names, row, strict=True)))
             return found
-        except self.apsw.Error as error:
-            raise self.say(error) from None
 
-    def still(self, until: float, error: Exception) -> None:
-        if time.monotonic() >= until:
-            raise JournalError(
-                f"{self.name} is locked: another program has held it for more than {self.wait:g} s ({error}). "
-                "Nothing is lost: close what holds it open and give the same command again"
-            ) from None
-        time.sleep(WAIT_STEP)
+        return self.insist(query)
 
-    def say(self, error: Exception) -> JournalError:
+    def insist(self, attempt: Callable[[], T]) -> T:
+        """Do something that may find the file locked, again and again for as long as the connection was told to wait."""
         apsw = self.apsw
-        if isinstance(error, apsw.FullError):
-            return JournalError(f"{self.name}: the disk is full. Free some space and give the same command again")
-        if isinstance(error, apsw.NotADBError):
-            return JournalError(f"{self.name} is no SQLite file: give the journal another path; nothing was changed")
-        if isinstance(error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)):
-            return JournalError(f"{self.name} cannot be written: {error}. Check the permissions of it and of its folder")
-        return JournalError(f"{self.name}: {type(error).__name__}: {error}")
-
-    @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        """BEGIN IMMEDIATE ... COMMIT; a lock is waited for, everything else is rolled back and said."""
-        apsw = self.apsw
-        until = time.monotonic() + self.wait
+        until = time.monotonic() + self.patience
         while True:
             try:
-                self.raw.execute("BEGIN IMMEDIATE")
-                break
-            except apsw.BusyError as error:
-                self.still(until, error)
+                result = attempt()
+                self.patience = self.wait
+                return result
+            except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError) as error:
+                if time.monotonic() >= until:
+                    raise self.give_up(error) from None
+                time.sleep(0.001)
             except apsw.Error as error:
                 raise self.say(error) from None
+
+    # -- transactions -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[Any]:
+        """A write transaction: a lock is waited for; all of it is committed and durable after it, or nothing."""
+        self.check_same_program()
+        self.insist(lambda: self.raw.execute(f"BEGIN {kind}"))
         try:
             yield self.raw
-            while True:
-                try:
-                    self.raw.execute("COMMIT")
-                    return
-                except apsw.BusyError as error:
-                    self.still(until, error)
-        except apsw.Error as error:
+            self.insist(lambda: self.raw.execute("COMMIT"))
+        except self.apsw.Error as error:
             self.undo()
             raise self.say(error) from None
         except BaseException:
             self.undo()
             raise
+        if self.log_pages >= CHECKPOINT_PAGES:
+            self.checkpoint()
 
     def undo(self) -> None:
         if self.raw.in_transaction:
             try:
                 self.raw.execute("ROLLBACK")
             except self.apsw.Error:
-                pass  # the transaction is gone already: SQLite rolls back by itself on a full disk
+                pass  # SQLite has rolled back by itself, as it does on a full disk
 
     def last_id(self) -> int:
         return int(self.raw.last_insert_rowid())
 
+    # -- the log ------------------------------------------------------------------------------------------------
+
+    def log_grew(self, raw: Any, name: str, pages: int) -> int:
+        """SQLite tells after each commit how many pages the log has."""
+        self.log_pages = pages
+        return 0
+
+    def checkpoint(self) -> None:
+        """Copy the log into the file as far as readers let it; nobody is waited for, unless the log has become large.
+
+        What was committed is durable in the log, so a checkpoint that fails (a full disk) loses nothing and the next
+        commit that finds no room says so.
+        """
+        raw, apsw = self.raw, self.apsw
+        mode = apsw.SQLITE_CHECKPOINT_PASSIVE
+        now = time.monotonic()
+        if self.log_pages >= LARGE_LOG_PAGES and now >= self.next_large:
+            self.next_large = now + LARGE_LOG_PAUSE
+            mode = apsw.SQLITE_CHECKPOINT_TRUNCATE
+            raw.set_busy_timeout(int(LARGE_LOG_WAIT * 1000))
+        try:
+            raw.wal_checkpoint(mode=mode)
+        except apsw.Error:
+            pass
+        finally:
+            if mode == apsw.SQLITE_CHECKPOINT_TRUNCATE:
+                raw.set_busy_timeout(int(min(self.wait, POLL_SECONDS) * 1000))
+
+    # -- what went wrong, in words ------------------------------------------------------------------------------
+
+    def give_up(self, error: Exception) -> JournalError:
+        """Waited long enough; the next thing tried on this connection waits only a moment, so that a program can leave."""
+        from dalsegno.core.journal.holders import describe_holders
+
+        waited, self.patience = self.patience, min(self.wait, 0.2)
+        who = "another program" if self.path is None else describe_holders(self.path)
+        return JournalError(
+            f"{self.name} is locked: {who} has held it for more than {waited:g} s ({error}). Nothing that was "
+            "acknowledged is lost and no attempt counts as failed: close what holds it and give the same command again"
+        )
+
+    def still(self, until: float, error: Exception) -> None:
+        if time.monotonic() >= until:
+            raise self.give_up(error) from None
+        time.sleep(0.02)
+
+    def say(self, error: Exception) -> JournalError:
+        apsw = self.apsw
+        if isinstance(error, apsw.FullError) or (isinstance(error, apsw.IOError) and self.disk_is_full()):
+            return JournalError(
+                f"{self.name}: the disk is full. Nothing that was acknowledged is lost: free some space and give the "
+                "same command again"
+            )
+        if isinstance(error, apsw.NotADBError):
+            return JournalError(f"{self.path} is no journal: it is not a SQLite file; give the journal another path")
+        if isinstance(error, apsw.CorruptError):
+            return JournalError(f"{self.name} is damaged ({error}): put back a copy of it, or begin with another path")
+        if isinstance(error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)):
+            return JournalError(f"{self.name} cannot be opened or written ({error}): check the permissions of its folder")
+        return JournalError(f"{self.name}: {type(error).__name__}: {error}")
+
+    def disk_is_full(self) -> bool:
+        if self.path is None:
+            return False
+        try:
+            room = os.statvfs(self.path.parent)
+        except OSError:
+            return False
+        return room.f_bavail * room.f_frsize < 64 << 10
+
     def close(self) -> None:
-        self.raw.close()
+        _open.discard(self)
+        if self.pid == os.getpid():
+            self.raw.close()
+
+
+def is_inherited(path: Path) -> bool:
+    """Whether a parent program had this file open when this one was forked off it."""
+    if not _inherited:
+        return False
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) in _inherited
+
+
+def in_forked_child() -> None:
+    """A forked child must not so much as close what it inherited: SQLite would act on locks that it does not have."""
+    for connection in list(_open):
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.raw))
+        if connection.path is not None:
+            try:
+                found = os.stat(connection.path)
+            except OSError:
+                continue
+            _inherited.add((found.st_dev, found.st_ino))
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=in_forked_child)
 
 
 def make_durable(folder: Path) -> None:
-    """fsync a directory, so that a file made in it stays."""
+    """fsync a folder, so that a file made in it stays."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -49,16 +49,18 @@ class Call:
 class Lane:
     """The steps of one branch on their way into the journal; added to a buffer, written in blocks."""
 
-    __slots__ = ("add", "attempt", "branch", "first", "rows")
+    __slots__ = ("add", "attempt", "branch", "rows")
 
-    def __init__(self, attempt: int, branch: int, journaled: bool) -> None:
+    def __init__(self, attempt: int, branch: int) -> None:
         self.attempt, self.branch = attempt, branch
         self.rows: list[tuple[int, float, Report]] = []
-        append = self.rows.append
-        if journaled:
-            self.add = lambda step, seconds, report: append((step, seconds, report))
-        else:
-            self.add = lambda step, seconds, report: None
+        self.add = self.rows.append  # of (step, seconds, report)
+
+    def add_row(self, row: blocks.Row) -> None:
+        """Add a row that was unpacked elsewhere (a worker's)."""
+        from dalsegno.core.report import Report
+
+        self.rows.append((row[1], row[2], Report(row[3], row[4], row[5], row[6])))
 
 
 class RunWriter:
@@ -238,7 +240,7 @@ class RunWriter:
             if lane.branch == branch_id:
                 return lane
         self.lanes = [lane for lane in self.lanes if lane.rows]
-        lane = Lane(attempt_id, branch_id, self.path is not None)
+        lane = Lane(attempt_id, branch_id)
         self.lanes.append(lane)
         return lane
 
@@ -305,6 +307,24 @@ class RunWriter:
         sql = "SELECT paid_seconds, paid_steps, paid_cost FROM runs WHERE id = ?"
         ((seconds, steps, cost),) = self.connection.rows(sql, (self.run_id,))
         return {"seconds": seconds, "steps": steps, **loads(cost)}
+
+    def run_rows(self) -> Iterator[blocks.Row]:
+        """Every journaled step of the run, abandoned ones too."""
+        sql = "SELECT first_row, first_step, count, columns, data FROM blocks WHERE run = ? ORDER BY id"
+        for block in self.connection.rows(sql, (self.run_id,)):
+            yield from blocks.unpack(*block)
+
+    def attempt_row(self, number: int) -> int | None:
+        """The id of the run's attempt of this number, if it has a row."""
+        found = self.connection.rows("SELECT id FROM attempts WHERE run = ? AND number = ?", (self.run_id, number))
+        return int(found[0][0]) if found else None
+
+    def ensure_ended(self, attempt_id: int, state: str) -> None:
+        """An attempt whose end was decided and not written before the program died."""
+        self.write(
+            "UPDATE attempts SET state = ?, censored = 1, ended = ? WHERE id = ? AND state = 'open'",
+            (state, time.time(), attempt_id),
+        )
 
     def read_rows(self, attempt_id: int, branch_id: int, after_step: int) -> Iterator[blocks.Row]:
         """The journaled steps of one branch itself, after a step."""

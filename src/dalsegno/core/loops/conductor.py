@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from math import inf
+from time import perf_counter
 from typing import Any
 
 from dalsegno.core import events
@@ -19,7 +20,7 @@ from dalsegno.core.actions import Adapt, Restart, RollBack, Stop
 from dalsegno.core.budget import Budget
 from dalsegno.core.decisions import DUE, Ask, Change, Decision, Outcome
 from dalsegno.core.durations import seconds as to_seconds
-from dalsegno.core.errors import ReportError, SnapshotError
+from dalsegno.core.errors import ReportError, SnapshotError, UnsavableError
 from dalsegno.core.ledger import Held, choose
 from dalsegno.core.loops.redo import Redo, difference
 from dalsegno.core.loops.saving import Saver
@@ -87,7 +88,7 @@ class Conductor:
         self.journaled = journaled
         self.subject: Subject = None  # type: ignore[assignment]  # set by the loop
         self.saver: Saver | None = None
-        self.lane: Any = None
+        self.add: Any = None  # takes (step, seconds, report) into the journal
         self.redo: Redo | None = None
         self.landing: Landing | None = None
         self.next_attempt: tuple[Origin, Held | None] | None = (Origin(), None)
@@ -101,12 +102,11 @@ class Conductor:
         self.promised_best: list[tuple[str, str]] = []
         self.reset_seconds = 0.0
         self.last = time.perf_counter()
-        self.step_began = self.last  # read by the watchdog
         self.attention: float = inf
         self.interruptions = Interruptions(self.call_attention)
         self.verdict = "exact"
         self.warned: list[str] = []
-        self.paid_steps = 0
+        self.paid_steps = 0  # of the steps taken, how many are noted as paid
         self.paid_since = self.last
         self.prior_reports = self.stream.steps
         self.is_ready = False
@@ -131,7 +131,7 @@ class Conductor:
         """Begin or take up the next attempt; None when the run is over. The loop resets the process next."""
         if self.result is not None:
             return None
-        self.last = self.step_began = time.perf_counter()
+        self.last = time.perf_counter()
         self.is_ready = False
         if self.landing is not None:
             return self.machine.trace.attempt
@@ -189,7 +189,7 @@ class Conductor:
             self.open_lane()
             trace = self.machine.trace
             self.stream.send(events.AttemptStarted(trace.attempt.number, trace.attempt.steps, "resumed", True))
-        self.last = self.step_began = time.perf_counter()
+        self.last = time.perf_counter()
         self.plan_attention(self.last)
 
     def has_reset_snapshot(self) -> bool:
@@ -221,8 +221,12 @@ class Conductor:
             bound = self.machine.bound[change.rule]
             apply_change(bound.change(change.role, change.escalated, change.named), self.subject.target)
 
+    def open_branch(self) -> None:
+        """Where the rows of this branch go; bound once, since it is called at every step."""
+        self.add = self.journal.lane(self.attempt_id, self.branch_id).add if self.journaled else None
+
     def open_lane(self) -> None:
-        self.lane = self.journal.lane(self.attempt_id, self.branch_id) if self.journaled else None
+        self.open_branch()
         if self.redo is not None:
             self.redo.follow(self.journal.read_rows(self.attempt_id, self.branch_id, self.machine.trace.attempt.steps))
             if self.redo.over:
@@ -236,21 +240,21 @@ class Conductor:
             return self.failed(
                 ReportError(f"the step returned a {type(report).__name__}: expected ds.Report(metrics={{...}})")
             )
-        now = time.perf_counter()
+        now = perf_counter()
         seconds = now - self.last
-        self.last = self.step_began = now
-        self.paid_steps += 1
+        self.last = now
         if self.step_costs:
             report.cost = {**self.step_costs, **report.cost}
             self.step_costs = {}
         if self.redo is not None:
             return self.boundary_redone(report, seconds)
+        machine = self.machine
         try:
-            outcome = self.machine.advance(report, seconds)
+            outcome = machine.advance(report, seconds)
         except ReportError as error:
             return self.refuse_report(error)
-        if self.lane is not None:
-            self.lane.add(self.machine.trace.attempt.steps, seconds, report)
+        if self.add is not None:
+            self.add((machine.trace.attempt.steps, seconds, report))
         if outcome is None and now < self.attention:
             return None
         return self.attend(outcome, "report")
@@ -348,8 +352,8 @@ class Conductor:
             if unlike is not None:
                 self.diverge(step, unlike)
                 row = None
-        if row is None and self.lane is not None:
-            self.lane.add(step, seconds, report)
+        if row is None and self.add is not None:
+            self.add((step, seconds, report))
         if isinstance(outcome, Ask):
             self.asking = "report"
             return outcome
@@ -397,7 +401,7 @@ class Conductor:
         self.branch_id = self.journal.begin_branch(
             self.attempt_id, self.branch_number, self.branch_id, step - 1, "divergence", None
         )
-        self.lane = self.journal.lane(self.attempt_id, self.branch_id) if self.journaled else None
+        self.open_branch()
         assert self.redo is not None
         self.redo.follow(iter(()))
 
@@ -498,7 +502,7 @@ class Conductor:
         if at == "report":
             self.land(landing)
             self.open_lane()
-            self.last = self.step_began = time.perf_counter()
+            self.last = time.perf_counter()
             return AGAIN
         self.landing = landing
         return AGAIN
@@ -550,6 +554,8 @@ class Conductor:
     def end_attempt_row(self) -> None:
         summary = self.machine.trace.attempts[-1]
         summary.reset_seconds = self.reset_seconds
+        row = summary_to_dict(summary)
+        row["returned"] = self.savable(summary.returned)
         now = time.perf_counter()
         self.note_paid(now)
         failure = summary.failure
@@ -565,16 +571,33 @@ class Conductor:
             failure=None
             if failure is None
             else {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback},
-            returned=summary.returned,
+            returned=row["returned"],
             reset_seconds=self.reset_seconds,
-            summary=summary_to_dict(summary),
+            summary=row,
         )
         self.stream.send(events.AttemptEnded(summary.number, summary.state, self.machine.trace.attempt.steps))
 
+    def savable(self, returned: Any) -> Any:
+        """What a function returned, if the journal can hold it."""
+        if returned is None or not self.journaled:
+            return None
+        from dalsegno.core.store.codec import dumps
+
+        try:
+            dumps(returned)
+        except UnsavableError:
+            self.warn(
+                f"the function returned a {type(returned).__name__}, which a journal cannot hold: result.returned is "
+                "there in this program, and None where the run is looked up later"
+            )
+            return None
+        return returned
+
     def note_paid(self, now: float) -> None:
         """What was really done in this program since it was last noted."""
-        self.journal.add_paid(seconds=now - self.paid_since, steps=self.paid_steps)
-        self.paid_steps, self.paid_since = 0, now
+        taken = self.machine.trace.steps
+        self.journal.add_paid(seconds=now - self.paid_since, steps=max(taken - self.paid_steps, 0))
+        self.paid_steps, self.paid_since = taken, now
 
     # -- endings ------------------------------------------------------------------------------------------------
 
@@ -607,6 +630,7 @@ class Conductor:
         )
         outcome = self.result.to_dict()
         outcome.pop("attempts")
+        outcome["returned"] = self.savable(outcome["returned"])
         self.journal.end_run(state=state, outcome=outcome)
         self.stream.send(events.RunEnded(state, decision.reason, by_rule))
 

@@ -32,6 +32,7 @@ def open_run(
     extend: bool = False,
     accept: Sequence[str] = (),
     wait: float = 30.0,
+    portfolio: bool = False,
 ) -> Conductor:
     """Open the run of a plan and say where it goes on. Everything that can be refused is refused here."""
     from dalsegno.core.conditions import check_modes
@@ -48,12 +49,13 @@ def open_run(
     if redirected and journal is not None:
         journal = redirected
     snapshots = plan.wants_snapshots(journal is not None)
-    schedule = plan.checkpoint
-    if schedule is None and snapshots:
-        from dalsegno.policies.young_daly import YoungDaly  # the one default that core takes from policies
+    schedule = schedule_of(plan, snapshots)
+    own = rules
+    if portfolio:
+        from dalsegno.core.loops.worker import Silent, is_of_run
 
-        schedule = YoungDaly()
-    machine = Machine(rules, schedule=schedule, objective=objective_of(rules, schedule))
+        own = tuple(rule if is_of_run(rule) else Silent(rule) for rule in rules)
+    machine = Machine(own, schedule=None if portfolio else schedule, objective=objective_of(rules, schedule))
     stream = events.Stream(list(listeners))
 
     if journal is None:
@@ -75,15 +77,25 @@ def open_run(
         journaled=journal is not None,
     )
     conductor.writer_number = int(writer.owner)
-    if snapshots:
+    if snapshots and not portfolio:
         from dalsegno.core.store.retention import Keep
 
         conductor.saver = Saver(conductor, store_of(writer, journal is not None), getattr(schedule, "keep", None) or Keep())
         conductor.saver.store.sweep()
     conductor.promised_best = promised(rules, machine)
-    how = take_up(conductor, extend)
+    how = take_up(conductor, extend) if not portfolio else taken_up_by_driver(conductor)
+    conductor.paid_steps = machine.trace.steps
     stream.send(events.RunStarted(writer.run_id, plan.run_name, conductor.root_seed, how))
     return conductor
+
+
+def schedule_of(plan: Plan, snapshots: bool) -> Any:
+    """The plan's schedule of snapshots; Young/Daly where there is none and a state may have to be put back."""
+    if plan.checkpoint is not None or not snapshots:
+        return plan.checkpoint
+    from dalsegno.policies.young_daly import YoungDaly  # the one default that core takes from policies
+
+    return YoungDaly()
 
 
 def open_journaled(
@@ -158,6 +170,14 @@ def promised(rules: Sequence[Any], machine: Machine) -> list[tuple[str, str]]:
 
 
 # -- taking up a run that is there ------------------------------------------------------------------------------
+
+
+def taken_up_by_driver(conductor: Conductor) -> str:
+    """A portfolio is taken up by its driver; a run that has ended is over for it too."""
+    if not conductor.journal.created and conductor.journal.run["state"] == "finished":
+        conductor.result = stored_result(conductor)
+        return "ended"
+    return "new" if conductor.journal.created else "resumed"
 
 
 def take_up(conductor: Conductor, extend: bool) -> str:

@@ -37,7 +37,7 @@ class Watchdog:
         assert self.limit is not None
         while not self.stopped.wait(min(self.limit / 4, 1.0)):
             conductor = self.conductor
-            if conductor.is_ready and time.perf_counter() - conductor.step_began > self.limit:
+            if conductor.is_ready and time.perf_counter() - conductor.last > self.limit:
                 self.leave()
 
     def leave(self) -> None:

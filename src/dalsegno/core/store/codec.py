@@ -102,6 +102,8 @@ class Encoder:
 
     def special(self, value: Any, kind: type, path: str) -> Any:
         module = kind.__module__.partition(".")[0]
+        if isinstance(value, int) and module == "dalsegno":
+            return int(value)  # the number of a step, kept by a user
         if module == "numpy":
             found = self.numpy(value, kind, path)
             if found is not None:

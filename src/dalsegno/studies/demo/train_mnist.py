@@ -64,7 +64,7 @@ class StepLog:
     """Every step taken, for whoever wants to know what a kill cost: one unbuffered line each, which a kill leaves."""
 
     def __init__(self, path: str | None) -> None:
-        self.file = None if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self.file = None if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def write(self, step: int, place: int, loss: float) -> None:
         if self.file is not None:

@@ -1,0 +1,481 @@
+"""Parallel attempts: a portfolio in which the first success wins and the others are stopped.
+
+The driver alone writes the journal and decides what is of the run (spent, agreement, first success); the rules of
+attempt scope run in the workers, beside the state.  Who is cut when is a decision like any other: journaled, and so the
+same after a kill.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from dalsegno.core import events
+from dalsegno.core.actions import Restart, RollBack, Stop
+from dalsegno.core.bound import Bound
+from dalsegno.core.decisions import Decision
+from dalsegno.core.errors import UsageError
+from dalsegno.core.executors import Handle, Task, executor_of
+from dalsegno.core.journal import blocks
+from dalsegno.core.journal.writer import Call, dumps, loads
+from dalsegno.core.loops.conductor import Conductor
+from dalsegno.core.loops.opening import attempts_of, decision_from, open_run, stored_result
+from dalsegno.core.loops.worker import REMOTE, Silent, is_of_run
+from dalsegno.core.machine import Machine, all_conditions
+from dalsegno.core.plan import Plan, is_async
+from dalsegno.core.process import Origin
+from dalsegno.core.report import Failure
+from dalsegno.core.seeds import attempt_seed
+from dalsegno.core.result import Result, summary_from_dict
+from dalsegno.core.trace import Attempt
+
+POLL_SECONDS = 0.2
+GRACE = 2.0  # seconds beyond the step's own limit before a worker that sends nothing is killed
+
+
+class Runner:
+    """One attempt under way, as the driver sees it."""
+
+    def __init__(self, handle: Handle, row: int | None, seed: int) -> None:
+        self.handle = handle
+        self.row = row  # the attempt's id in the journal, once it has one
+        self.branch = 0
+        self.view = Attempt(handle.number, seed)
+        self.last = time.perf_counter()
+
+
+class Driver:
+    """Drives the attempts of one run over an executor."""
+
+    def __init__(self, plan: Plan, conductor: Conductor, executor: Any, parallel: int) -> None:
+        self.plan, self.conductor, self.executor, self.parallel = plan, conductor, executor, parallel
+        self.writer = conductor.journal
+        self.machine = conductor.machine
+        self.trace = self.machine.trace
+        self.runners: list[Runner] = []
+        self.starts: list[tuple[int, Origin, int | None]] = []  # (number, origin, snapshot) yet to be begun
+        self.failed: list[str] = []
+        self.clock = time.perf_counter()
+        limits = [dict(leaf.units)["attempts"] for leaf in all_conditions(plan.rules) if leaf.limits_attempts()]  # type: ignore[attr-defined]
+        self.most = min(limits, default=float("inf"))
+        self.names: dict[str, None] = {}
+
+    # -- the loop -----------------------------------------------------------------------------------------------
+
+    def drive(self) -> None:
+        while self.conductor.result is None:
+            self.fill()
+            if not self.runners:
+                self.all_ended()
+                return
+            for handle in self.executor.wait([runner.handle for runner in self.runners], POLL_SECONDS):
+                runner = next((one for one in self.runners if one.handle is handle), None)
+                if runner is not None and self.conductor.result is None:
+                    self.hear(runner)
+            self.look_at_clocks()
+
+    def fill(self) -> None:
+        """Begin attempts while there are places; a start reserves its place in a budget of attempts."""
+        while len(self.runners) < self.parallel and self.starts:
+            number, origin, snapshot = self.starts.pop(0)
+            self.begin(number, origin, snapshot)
+        while len(self.runners) < self.parallel and self.trace.begun < min(self.most, self.wanted):
+            self.trace.begun += 1
+            self.begin(self.trace.begun, Origin(), None)
+
+    @property
+    def wanted(self) -> int:
+        """How many attempts are begun unasked: as many as run at a time; more only where a rule restarts."""
+        return self.parallel
+
+    def begin(self, number: int, origin: Origin, snapshot: int | None) -> None:
+        path = self.writer.snapshots_path
+        task = Task(
+            self.plan,
+            number,
+            self.conductor.root_seed,
+            self.conductor.name,
+            self.writer.run_id,
+            self.writer.uid,
+            int(self.writer.owner),
+            None if path is None else str(path.resolve()),
+            origin.to_dict(),
+            snapshot,
+        )
+        seed = attempt_seed(self.conductor.root_seed, number)
+        self.runners.append(Runner(self.executor.start(task), self.writer.attempt_row(number), seed))
+        self.conductor.stream.send(events.AttemptStarted(number, 0, origin.kind))
+
+    def hear(self, runner: Runner) -> None:
+        """One message of a worker: do what it asks, take in its rows, decide what is of the run, answer."""
+        raw = runner.handle.receive()
+        if raw is None:
+            self.lost(runner)
+            return
+        runner.last = time.perf_counter()
+        message = loads(raw.decode())
+        for attempt, branch, first, count, columns, data in message["rows"]:
+            self.take_rows(runner, attempt, branch, first, count, columns, data)
+        method = message["method"]
+        if method == "ended":
+            runner.handle.send(dumps({"value": None, "sequence": self.writer.sequence}).encode())
+            self.ended(runner, *message["args"])
+            return
+        value = self.serve(runner, method, message["args"], message["options"])
+        decision = self.decide(runner) if message["rows"] or method == "progress" else None
+        cut = decision is not None or self.conductor.result is not None
+        runner.handle.send(dumps({"value": value, "sequence": self.writer.sequence, "cut": cut}).encode())
+        if decision is not None:
+            self.carry_out(runner, decision)
+        if self.conductor.interruptions.received is not None:
+            self.interrupt()
+
+    def take_rows(
+        self, runner: Runner, attempt: int, branch: int, first: int, count: int, columns: str, data: bytes
+    ) -> None:
+        view = runner.view
+        rows = list(blocks.unpack(0, first, count, columns, data))
+        add = self.writer.lane(attempt, branch).add_row
+        for row in rows:
+            add(row)
+            view.seconds += row[2]
+            for unit, amount in row[4].items():
+                view.cost[unit] = view.cost.get(unit, 0.0) + amount
+                self.trace.cost[unit] = self.trace.cost.get(unit, 0.0) + amount
+            if row[6] is not None and (view.value is None or row[6] > view.value):
+                view.value = row[6]
+            self.names.update(dict.fromkeys(row[3]))
+        view.steps = first + count - 1
+        self.trace.steps += count
+        self.writer.tick(time.perf_counter())
+
+    def serve(self, runner: Runner, method: str, args: list[Any], options: dict[str, Any]) -> Any:
+        if method == "progress":
+            return None
+        if method == "events":
+            return self.events_of(runner)
+        if method == "snapshot_row":
+            return next(row for row in self.writer.events() if row["kind"] == "snapshot" and row["id"] == args[0])
+        if method == "read_rows":
+            return [list(row) for row in self.writer.read_rows(*args)]
+        if method == "call_begin":
+            call = self.writer.call_begin(*args)
+            return [call.id, call.state, call.idempotency_key, call.inputs_hash, call.value, call.cost]
+        if method == "call_end":
+            self.writer.call_end(Call(args[0], "in flight", "", ""), args[1], args[2])
+            return None
+        if method == "add_paid":
+            self.writer.add_paid(cost=options["cost"])  # seconds are the driver's own
+            return None
+        if method == "begin_attempt":
+            runner.row = self.writer.begin_attempt(*args, **options)
+            return runner.row
+        if method == "begin_branch":
+            runner.branch = self.writer.begin_branch(*args)
+            return runner.branch
+        if method in REMOTE:
+            return getattr(self.writer, method)(*args, **options)
+        raise UsageError(f"a worker asked for {method!r}, which is not to be had")
+
+    def events_of(self, runner: Runner) -> list[dict[str, Any]]:
+        """The history of one attempt, for it to take itself up from."""
+        if runner.row is None:
+            return []
+        history = []
+        for row in self.writer.events():
+            if row["kind"] == "attempt" and row["id"] == runner.row:
+                history.append(row)
+            elif row["kind"] != "attempt" and row["attempt"] == runner.row and not row.get("action", {}).get("driver"):
+                history.append(row)
+        return history
+
+    # -- deciding what is of the run ----------------------------------------------------------------------------
+
+    def decide(self, runner: Runner) -> Decision | None:
+        """The run's own rules over one attempt's newest figures; None where they say nothing."""
+        now = time.perf_counter()
+        self.trace.seconds += now - self.clock
+        self.clock = now
+        self.trace.attempt = runner.view
+        fired = []
+        for bound in self.machine.folds:
+            truth = bound.fold(bound.state, self.trace)
+            if truth is True:
+                fired.append((bound, truth))
+        for bound in self.machine.bound:
+            if bound.policy is not None and hasattr(bound.policy, "observe"):
+                bound.policy.observe(self.trace)
+        outcome = self.machine.settle(fired) if fired or self.machine.has_policies else None
+        if isinstance(outcome, Decision) and outcome.index >= 0:
+            return outcome
+        return None
+
+    def carry_out(self, runner: Runner, decision: Decision) -> None:
+        """A decision of the driver about a running attempt: to restart it, or to stop the run."""
+        self.journal_decision(runner, decision)
+        self.cut(runner, "cut")
+        if isinstance(decision.action, Restart):
+            self.start_next(decision)
+        else:
+            self.stop(decision)
+
+    def journal_decision(self, runner: Runner, decision: Decision) -> None:
+        from dalsegno.core.loops.conductor import to_json
+
+        action = {**to_json(decision, "report", runner.view.status), "driver": True}
+        self.writer.decision(
+            attempt=runner.row or 0,
+            branch=runner.branch,
+            step=runner.view.steps,
+            rule=decision.rule,
+            action=action,
+            saw=decision.saw,
+            state=self.machine.state(),
+            seconds=self.trace.seconds,
+        )
+        self.conductor.last_decision = decision
+        self.conductor.stream.send(
+            events.DecisionTaken(runner.view.number, runner.view.steps, decision.verb, decision.rule, decision.reason)
+        )
+
+    def start_next(self, decision: Decision) -> None:
+        if self.trace.begun < self.most:
+            self.trace.begun += 1
+            held = decision.target
+            self.starts.append((self.trace.begun, decision.origin or Origin(), None if held is None else held.id))
+
+    def cut(self, runner: Runner, state: str) -> None:
+        """End an attempt that is under way; its duration is censored."""
+        runner.handle.kill()
+        self.runners.remove(runner)
+        if runner.row is None:
+            return
+        view = runner.view
+        self.close_row(runner, {"state": state, "censored": True, "steps": view.steps, "seconds": view.seconds})
+        self.trace.ended += 1
+
+    def close_row(self, runner: Runner, known: Mapping[str, Any]) -> None:
+        view = runner.view
+        summary = {
+            "number": view.number,
+            "cost": dict(view.cost),
+            "value": view.value,
+            "best": None,
+            "metrics": {},
+            "failure": None,
+            "returned": None,
+            "reset_seconds": 0.0,
+            "propensity": 1.0,
+            "seed": view.seed,
+            "origin": {},
+            **known,
+        }
+        self.writer.end_attempt(
+            runner.row,
+            state=summary["state"],
+            censored=summary["censored"],
+            steps=summary["steps"],
+            seconds=summary["seconds"],
+            cost=summary["cost"],
+            value=summary["value"],
+            best_step=None,
+            failure=summary["failure"],
+            summary=summary,
+        )
+        self.trace.attempts.append(summary_from_dict(summary))
+        self.conductor.stream.send(events.AttemptEnded(view.number, summary["state"], view.steps))
+
+    # -- attempts that end by themselves ------------------------------------------------------------------------
+
+    def ended(self, runner: Runner, outcome: dict[str, Any] | None, error: list[str] | None) -> None:
+        """A worker's attempt is over: the run's rules come first where they stand first in the list."""
+        self.runners.remove(runner)
+        runner.handle.kill()
+        if outcome is None:
+            kind, message, text = error or ["failure", "the worker gave no outcome", ""]
+            self.fail(runner, Failure((kind,), message, text))
+            return
+        summary = summary_from_dict(self.writer.summary(runner.row))
+        for name in outcome["names"]:
+            self.trace.names[name] = None
+        for message in outcome["warnings"]:
+            self.conductor.warn(f"attempt {runner.view.number}: {message}")
+        if outcome["verdict"] != "exact":
+            self.conductor.verdict = outcome["verdict"]
+        view = runner.view
+        view.status = summary.state if summary.state in ("succeeded", "failed") else "running"
+        view.value, view.returned, view.failure = summary.value, summary.returned, summary.failure
+        self.trace.ended += 1
+        own = self.decide(runner)
+        self.trace.attempts.append(summary)
+        event = {"action": outcome["decision"], "rule": outcome["rule"], "step": view.steps, "saw": []}
+        theirs = decision_from(event, Machine(self.plan.rules))
+        if own is not None and (theirs.index < 0 or own.index < theirs.index):
+            self.journal_decision(runner, own)
+            theirs = own
+        if isinstance(theirs.action, Restart):
+            self.start_next(theirs)
+        elif theirs.unanswered or (theirs.index < 0 and not theirs.succeeded):
+            self.failed.append(theirs.reason)
+        else:
+            self.stop(theirs)
+
+    def lost(self, runner: Runner) -> None:
+        """A worker's program is gone without a word: killed, or out of memory."""
+        self.runners.remove(runner)
+        code = getattr(runner.handle, "exit_code", None)
+        how = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+        runner.handle.kill()
+        self.fail(runner, Failure(("dalsegno.WorkerLost",), f"the program of the attempt was {how}"))
+
+    def fail(self, runner: Runner, failure: Failure) -> None:
+        """An attempt whose own program can no longer ask the rules has failed: the driver asks them all."""
+        if runner.row is None:
+            runner.row = self.writer.begin_attempt(runner.view.number, 0, {}, started_from=None, verified=None)
+        view = runner.view
+        self.trace.ended += 1
+        view.status, view.failure = "failed", failure
+        own = self.decide(runner)
+        told = {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback}
+        self.close_row(runner, {"state": "failed", "censored": False, "steps": view.steps, "seconds": view.seconds, "failure": told})
+        asked = Machine([Silent(rule) if is_of_run(rule) else rule for rule in self.plan.rules])
+        asked.trace.attempt = Attempt(view.number)
+        theirs = asked.fail(failure, 0.0)
+        if own is not None and (not isinstance(theirs, Decision) or theirs.index < 0 or own.index < theirs.index):
+            theirs = own
+        if isinstance(theirs, Decision) and theirs.index >= 0:
+            self.journal_decision(runner, theirs)
+        if isinstance(theirs, Decision) and isinstance(theirs.action, Restart):
+            self.start_next(theirs)
+        elif isinstance(theirs, Decision) and theirs.index >= 0 and isinstance(theirs.action, Stop):
+            self.stop(theirs)
+        else:
+            self.failed.append(f"failed with {failure.type}: {failure.message}")
+
+    # -- endings ------------------------------------------------------------------------------------------------
+
+    def stop(self, decision: Decision) -> None:
+        """The run is over: whoever is still under way is cut."""
+        for runner in list(self.runners):
+            self.cut(runner, "cut")
+        self.finish(decision)
+
+    def all_ended(self) -> None:
+        """Every attempt has ended and none succeeded."""
+        last = self.failed[-1] if self.failed else "no attempt was begun"
+        why = f"none of {self.trace.begun} attempts succeeded; the last one {last}"
+        self.finish(Decision(Stop(why), "the engine: " + why, -1, 0, self.trace.begun, why, succeeded=False))
+
+    def finish(self, decision: Decision) -> None:
+        now = time.perf_counter()
+        self.trace.seconds += now - self.clock
+        self.trace.names.update(self.names)
+        self.trace.attempts.sort(key=lambda summary: summary.number)
+        winners = [summary for summary in self.trace.attempts if summary.state == "succeeded"]
+        self.conductor.paid_steps = 0
+        self.conductor.note_paid(now)
+        self.conductor.finish(decision)
+        result = self.conductor.result
+        if result is not None and winners:
+            object.__setattr__(result, "returned", winners[0].returned)
+            object.__setattr__(result, "step", winners[0].steps)
+
+    def interrupt(self) -> None:
+        for runner in list(self.runners):
+            runner.handle.kill()
+        self.writer.flush()
+        raise self.conductor.interruptions.leave()
+
+    def look_at_clocks(self) -> None:
+        """Kill workers whose step does not return; note the time; heed a signal."""
+        now = time.perf_counter()
+        limit = self.plan.step_timeout
+        if limit is not None:
+            from dalsegno.core.durations import seconds
+
+            for runner in [one for one in self.runners if now - one.last > seconds(limit) + GRACE]:
+                self.runners.remove(runner)
+                runner.handle.kill()
+                self.fail(runner, Failure(("TimeoutError",), f"a step did not return within {limit} s: its program was killed"))
+        if now - self.conductor.paid_since > 0.5:
+            self.writer.add_paid(seconds=now - self.conductor.paid_since)
+            self.conductor.paid_since = now
+            self.writer.flush()
+        if self.conductor.interruptions.received is not None:
+            self.interrupt()
+
+    # -- taking up ----------------------------------------------------------------------------------------------
+
+    def take_up(self) -> None:
+        """After a kill: ended attempts stay ended, running ones go on from their own snapshots."""
+        history = self.writer.events()
+        attempts = attempts_of(history)
+        self.trace.attempts = [summary_from_dict(row) for row in self.writer.summaries()]
+        self.trace.ended = len(self.trace.attempts)
+        self.trace.begun = max((row["number"] for row in attempts), default=0)
+        for row in self.writer.run_rows():
+            self.trace.steps += 1
+            for unit, amount in row[4].items():
+                self.trace.cost[unit] = self.trace.cost.get(unit, 0.0) + amount
+        self.trace.seconds = self.writer.paid()["seconds"]
+        stops = [row for row in history if row["kind"] == "decision" and row["action"].get("driver") and row["verb"] == "stop"]
+        for row in attempts:
+            if row["state"] == "open" and not stops:
+                self.starts.append((row["number"], Origin.from_dict(row["origin"]), row["started_from"]))
+        if stops:
+            for row in attempts:
+                if row["state"] == "open":
+                    self.writer.ensure_ended(row["id"], "cut")
+            self.finish(decision_from({**stops[-1]}, Machine(self.plan.rules)))
+            return
+        begun = {row["number"] for row in attempts}
+        owed = [row for row in history if row["kind"] == "decision" and row["verb"] == "restart"]
+        for place in range(self.trace.begun + 1, min(self.parallel + len(owed), int(min(self.most, 1e9))) + 1):
+            if place not in begun:
+                self.trace.begun = place
+                event = owed[place - self.parallel - 1] if place > self.parallel else None
+                origin = Origin.from_dict(event["action"]["origin"]) if event is not None else Origin()
+                self.starts.append((place, origin, None))
+
+
+def refuse_what_needs_the_state(plan: Plan) -> None:
+    """A rule of the run that changes or rolls back an attempt would need its state, which lies in another program."""
+    for rule in plan.rules:
+        action = getattr(rule, "action", None)
+        if is_of_run(rule) and action is not None and not isinstance(action, (Restart, Stop)):
+            raise UsageError(
+                f"{Bound(0, rule).name}: its condition looks at the whole run and its action needs the attempt's state; "
+                "with parallel attempts give it a condition of the attempt (elapsed instead of spent)"
+            )
+        if isinstance(action, RollBack) and isinstance(action.escalate, RollBack):
+            raise UsageError("a roll back cannot escalate to another roll back")
+
+
+def run_portfolio(plan: Plan, *, executor: Any, parallel: int, **options: Any) -> Result:
+    """Run ``parallel`` attempts of a plan at a time; the first success wins, the others are stopped."""
+    if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:
+        raise UsageError(f"parallel={parallel!r}: expected a whole number of at least 1")
+    if plan.process is None or is_async(plan.process):
+        raise UsageError("an executor runs processes and functions, and these must not be asynchronous")
+    if plan.budget is not None:
+        raise UsageError("budget= with an executor: a hard budget is held by one program; use when.spent(...) instead")
+    refuse_what_needs_the_state(plan)
+    chosen = executor_of(executor)
+    conductor = open_run(plan, portfolio=True, **options)
+    try:
+        if conductor.result is None:
+            driver = Driver(plan, conductor, chosen, parallel)
+            with conductor.interruptions:
+                if not conductor.journal.created:
+                    driver.take_up()
+                try:
+                    driver.drive()
+                finally:
+                    for runner in driver.runners:
+                        runner.handle.kill()
+    finally:
+        conductor.close()
+    if conductor.result is None:
+        return stored_result(conductor)
+    return conductor.result

@@ -403,6 +403,9 @@ class Machine:
         action = decision.action
         if isinstance(action, Adapt):
             self.changes.extend(decision.changes)
+            rule = self.bound[decision.index].rule
+            if rule is not None:
+                rule.condition.acted(self.bound[decision.index].state)
         elif isinstance(action, RollBack):
             assert decision.target is not None and engine is not None
             self.go_back(decision, engine)

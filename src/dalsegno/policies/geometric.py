@@ -8,13 +8,16 @@ from math import inf
 from dalsegno.core.errors import UsageError
 from dalsegno.policies.cutoff import Cutoff
 
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Geometric(Cutoff):
-    """Restart the k-th attempt once it has used ``unit * factor ** (k - 1)`` of steps, seconds or a unit of cost.
+    """Restart the k-th attempt once it has used ``unit * factor ** (k - 1)`` of steps, seconds or a cost.
 
-    ``success`` is the probability with which an attempt that is never cut succeeds (default 1). If it is below 1, the
-    expected total is infinite for every factor of at least 1 / (1 - success): such a factor is refused.
+    ``success`` is the probability with which an attempt that is never cut succeeds (default 1). If it is
+    below 1, the expected total is infinite for every factor of at least 1 / (1 - success): such a factor is
+    refused.
 
     >>> [round(Geometric(10).cutoff(k), 2) for k in (1, 2, 3)]
     [10.0, 11.0, 12.1]
@@ -32,11 +35,13 @@ class Geometric(Cutoff):
         if not 1.0 <= self.factor < inf:
             raise UsageError(f"Geometric(factor={self.factor!r}): expected a finite factor of at least 1")
         if not 0.0 < self.success <= 1.0:
-            raise UsageError(f"Geometric(success={self.success!r}): expected a probability above 0 and at most 1")
-        if self.factor * (1.0 - self.success) >= 1.0:
             raise UsageError(
-                f"Geometric(factor={self.factor!r}, success={self.success!r}): the expected total is infinite; "
-                f"expected a factor below 1 / (1 - success) = {1.0 / (1.0 - self.success):g}"
+                f"Geometric(success={self.success!r}): expected a probability above 0, at most 1"
+            )
+        if self.factor * (1.0 - self.success) >= 1.0 - ROUNDING:
+            raise UsageError(
+                f"Geometric(factor={self.factor!r}, success={self.success!r}): the expected total is "
+                f"infinite; expected a factor below 1 / (1 - success) = {1.0 / (1.0 - self.success):g}"
             )
 
     def cutoff(self, k: int) -> float:

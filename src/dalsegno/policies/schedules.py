@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from dalsegno.core.conditions.leaf import as_written
 from dalsegno.core.durations import seconds as to_seconds
 from dalsegno.core.errors import UsageError
 from dalsegno.core.store.retention import Keep
@@ -23,7 +24,9 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not isinstance(self.keep, Keep):
-            raise UsageError(f"{type(self).__name__}(keep={self.keep!r}): expected Keep(last=3, best='loss'), say")
+            raise UsageError(
+                f"{type(self).__name__}(keep={self.keep!r}): expected Keep(last=3, best='loss'), say"
+            )
 
     def due(self, trace: Trace, saved: float | None) -> tuple[float, float]:
         """The step and the seconds of the attempt at which the next snapshot is due, ``inf`` for never.
@@ -32,12 +35,16 @@ class Schedule:
         """
         raise TypeError(f"{type(self).__name__} has no due(self, trace, saved)")
 
+    def __str__(self) -> str:
+        return as_written(self)
+
 
 @dataclass(frozen=True)
 class Every(Schedule):
-    """A snapshot at every multiple of ``steps`` of the attempt, or when ``seconds`` have passed since the last, or both.
+    """A snapshot at every multiple of ``steps``, or when ``seconds`` have passed since the last, or both.
 
-    Seconds are running time and may be given as ``"10m"``. Multiples are of the attempt's step, whatever it began from.
+    Seconds are running time and may be given as ``"10m"``. Multiples are of the attempt's step, whatever it
+    began from.
 
     >>> Every(steps=10).steps, Every(seconds="10m").seconds
     (10, 600.0)
@@ -51,7 +58,9 @@ class Every(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.steps is None and self.seconds is None:
-            raise UsageError("Every(): expected steps or seconds, as in Every(steps=100) or Every(seconds='10m')")
+            raise UsageError(
+                "Every(): expected steps or seconds, as in Every(steps=100) or Every(seconds='10m')"
+            )
         if self.steps is not None and (
             isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1
         ):

@@ -1,13 +1,13 @@
-"""How often to save: the interval that loses least, from the time between failures and the cost of a snapshot.
+"""How often to save: the interval that loses least time to snapshots and failures.
 
-Young, "A first order approximation to the optimum checkpoint interval" (1974); Daly, "A higher order estimate of the
-optimum checkpoint interval for restart dumps" (2006). With failures at random (exponential with mean M), a snapshot
-that costs C, and tau of useful work between snapshots, work W takes in the mean
+Young, "A first order approximation to the optimum checkpoint interval" (1974); Daly, "A higher order
+estimate of the optimum checkpoint interval for restart dumps" (2006). With failures at random (exponential
+with mean M), a snapshot that costs C, and tau of useful work between snapshots, work W takes in the mean
 
     E[T] = (W / tau) e^(R / M) M (e^((tau + C) / M) - 1)
 
-if a restart costs R and can fail too. It is least at tau = M (1 + W0(-e^(-C / M - 1))), W0 Lambert's function,
-whatever R is. Young's and Daly's are its expansions in sqrt(C / M).
+if a restart costs R and can fail too. It is least at tau = M (1 + W0(-e^(-C / M - 1))), W0 Lambert's
+function, whatever R is. Young's and Daly's are its expansions in sqrt(C / M).
 
     M   mean time between failures          -> mtbf
     C   cost of a snapshot                  -> cost
@@ -68,7 +68,7 @@ def checkpoint_interval(mtbf: float, cost: float) -> float:
         return mtbf * root * (1.0 - root / 3.0 + root * root / 36.0)
     if ratio > 30.0:  # the root is within rounding of 1
         return mtbf * -expm1(-ratio - 1.0)
-    # y = tau / M solves -log(1 - y) - y = C / M. The left side is convex and rises: Newton's method from any point
+    # y = tau / M solves -log(1 - y) - y = C / M. The left side is convex and rises: Newton's from any point
     # right of the root falls to it, and this one is right of it.
     place = -expm1(-ratio - root)
     while True:
@@ -89,8 +89,8 @@ def expected_completion(
 ) -> float:
     """The mean time that ``work`` takes with a snapshot after every ``interval`` of it, the last part's too.
 
-    ``failures_in_restart=False`` is for restarts that cannot fail themselves. ``work / interval`` need not be whole;
-    to compare real schedules, try the two whole numbers beside it.
+    ``failures_in_restart=False`` is for restarts that cannot fail themselves. ``work / interval`` need not
+    be whole; to compare real schedules, try the two whole numbers beside it.
 
     >>> round(expected_completion(20, 4, 10, 1, 2), 6)
     39.617497
@@ -118,9 +118,10 @@ def check(**given: Any) -> None:
 class YoungDaly(Schedule):
     """A snapshot after every best interval of running time, from the measured cost of the snapshots before.
 
-    ``mtbf`` is the mean time between failures, in seconds or as ``"6h"``: of one machine divided by the number of
-    machines. The default of 24 hours is right within a fifth in lost time if the truth is anywhere from 11 to 53. Until
-    a snapshot has been measured it is taken to cost 1 second.
+    ``mtbf`` is the mean time between failures, in seconds or as ``"6h"``: of one machine divided by the
+    number of machines. With the default of 24 hours the time lost to snapshots and failures is at most a
+    sixth more than the least, as long as the truth is between 8 and 72 hours. Until a snapshot has been
+    measured it is taken to cost 1 second.
 
     >>> YoungDaly(mtbf="6h").mtbf
     21600.0

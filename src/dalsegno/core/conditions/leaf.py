@@ -19,13 +19,7 @@ class Leaf(Condition):
     """A condition of the library: a frozen dataclass; ``str`` of it leaves out what is at its default."""
 
     def __str__(self) -> str:
-        said = []
-        for one in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, one.name)
-            if not one.init or (one.default is not MISSING and value == one.default):
-                continue
-            said.append(f"{one.name}={value!r}" if one.kw_only else repr(value))
-        return f"{type(self).__name__}({', '.join(said)})"
+        return as_written(self)
 
     def metric_names(self) -> tuple[str, ...]:
         return tuple(name for name in super().metric_names() if name != "value")
@@ -45,6 +39,18 @@ def refuses(cls: C) -> C:
 
     cls.__init__ = __init__  # type: ignore[method-assign]
     return cls
+
+
+def as_written(thing: Any) -> str:
+    """A dataclass as its constructor call, without what is at its default."""
+    bare: list[str] = []
+    named: list[str] = []
+    for one in fields(thing):
+        value = getattr(thing, one.name)
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        if default is MISSING or value != default:
+            (named if one.kw_only else bare).append(f"{one.name}={value!r}" if one.kw_only else repr(value))
+    return f"{type(thing).__name__}({', '.join([*bare, *named])})"
 
 
 def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -19,8 +19,8 @@ from dalsegno.core.machine import Machine, all_conditions
 from dalsegno.core.plan import Plan, may_go_back
 from dalsegno.core.process import Origin
 from dalsegno.core.result import Result, summary_from_dict
+from dalsegno.core.trial import Often, Trial
 
-JOURNAL_VARIABLE = "DALSEGNO_JOURNAL"  # sends every journal of a program elsewhere, for dalsegno check
 
 
 def open_run(
@@ -43,11 +43,12 @@ def open_run(
         raise UsageError(f"fresh={fresh!r}: expected True, False or 'if changed'")
     if isinstance(accept, str):
         raise UsageError(f"accept={accept!r}: expected a list of names")
+    trial = Trial.asked()
+    if trial is not None:
+        plan, journal = on_trial(plan, trial), trial.journal
+        listeners = [*listeners, trial.listener()]
     rules = plan.rules
     check_modes(all_conditions(rules))
-    redirected = os.environ.get(JOURNAL_VARIABLE)
-    if redirected and journal is not None:
-        journal = redirected
     snapshots = plan.wants_snapshots(journal is not None)
     schedule = schedule_of(plan, snapshots)
     own = rules
@@ -87,6 +88,17 @@ def open_run(
     conductor.paid_steps = machine.trace.steps
     stream.send(events.RunStarted(writer.run_id, plan.run_name, conductor.root_seed, how))
     return conductor
+
+
+def on_trial(plan: Plan, trial: Trial) -> Plan:
+    """The plan as ``dalsegno check`` wants it: it stops early and saves often."""
+    from dalsegno.core.conditions import spent
+    from dalsegno.core.rules import stop
+    from dalsegno.core.store.retention import Keep
+
+    keep = getattr(plan.checkpoint, "keep", None) or Keep()
+    early = stop(spent(steps=trial.steps), name="stop as dalsegno check asked")
+    return plan.with_(rules=(early, *plan.rules), checkpoint=Often(trial.every, keep), seed=plan.seed or 0)
 
 
 def schedule_of(plan: Plan, snapshots: bool) -> Any:

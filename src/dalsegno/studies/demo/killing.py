@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dalsegno.core.errors import DalsegnoError
 
-LOOK = 0.004  # seconds between two looks at the log
+LOOK = 0.008  # seconds between two looks at the log
 PATIENCE = 180.0  # seconds without a step after which a program is given up
 
 

@@ -70,9 +70,9 @@ def rules_of(task: Task) -> list[Any]:
 
     given_up = ds.stop(ds.when.spent(nodes=task.setting.cap))
     if task.policy == FIXED:
-        return [given_up, ds.policies.FixedCutoff(task.cutoff, unit="nodes")]
+        return [given_up, ds.policies.FixedCutoff(task.cutoff, of="nodes")]
     if task.policy == LUBY:
-        return [given_up, ds.policies.Luby(task.cutoff, unit="nodes")]
+        return [given_up, ds.policies.Luby(unit=task.cutoff, of="nodes")]
     return [given_up]
 
 

@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--journal", required=True)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--log")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--checkpoint", type=int, default=10, help="steps from one snapshot to the next")
     parser.add_argument("--skip", type=int, default=12, help="batches to leave out around a spike")
     parser.add_argument("--no-rule", action="store_true", help="let spikes pass")

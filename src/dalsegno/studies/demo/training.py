@@ -36,7 +36,7 @@ SKIP = 12  # batches left out around a spike: the corrupted shard, wherever in i
 class Setting:
     """``epochs`` over the shards, a snapshot every ``every`` steps; ``seed`` gives data, kills and weights."""
 
-    epochs: int = 4
+    epochs: int = 3
     every: int = 10
     kills: int = 2
     seed: int = 0

@@ -39,8 +39,8 @@ class System:
         number: its number everywhere, 0 to 63.
         name: what it is called.
         authors: of the paper it comes from.
-        year: in which it first appeared.
-        arxiv: the paper's identifier there.
+        year: in which it first appeared (of the oldest, where there are several).
+        arxiv: the paper's identifier there; empty where it is no one paper.
         question: which of ``when``, ``where`` and ``what`` it answers, in this order.
         wing: the part of the library that it belongs to.
         entry: where a user begins, ``dalsegno.<wing>.<name>``; planned until the state is ``works``.
@@ -68,13 +68,13 @@ class System:
         >>> system(14).source
         'Watson, Correll (2023), arXiv 2301.10846'
         """
-        return f"{self.authors} ({self.year}), arXiv {self.arxiv}"
+        return f"{self.authors} ({self.year})" + (f", arXiv {self.arxiv}" if self.arxiv else "")
 
 
 _TEXTS = {
     "name": r"\S.{1,60}",
     "authors": r"\S.+",
-    "arxiv": r"\d{4}\.\d{4,5}",
+    "arxiv": r"(\d{4}\.\d{4,5})?",
     "wing": "|".join(WINGS),
     "entry": r"dalsegno(\.[a-z_]+)+\.\w+",
     "study": r"s\d\d_[a-z0-9_]+",

@@ -166,6 +166,8 @@ class Journal:
             row["value"] = loads(row["value"])
         if table == "attempts":
             row.pop("summary")
+            if row["state"] == "open":
+                row["state"], row["censored"] = self.state_of(row["run"]), 1
         return self.with_state(row) if table == "runs" else row
 
     def with_state(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -175,9 +177,7 @@ class Journal:
         row["seed"] = row["seed"] if row["seed"] is not None else int(row["root_seed"]) if row["root_seed"] else None
         row.pop("root_seed")
         if row["state"] == "open":
-            assert self.path is not None
-            alive = owner.holder(self.path, row["id"])
-            row["state"] = "interrupted" if alive is None else "running"
+            row["state"] = self.state_of(row["id"])
         for name in ("rule", "reason", "value", "steps", "seconds", "cost", "succeeded"):
             row[name] = outcome.get(name)
         row["best"] = outcome.get("best")
@@ -187,6 +187,11 @@ class Journal:
         if row["state"] == "failed" and attempts and attempts[-1]["failure"]:
             row["traceback"] = attempts[-1]["failure"]["traceback"]
         return row
+
+    def state_of(self, run: int) -> str:
+        """An open run is running while its owner lives, whatever was once written; then it is interrupted."""
+        assert self.path is not None
+        return "interrupted" if owner.holder(self.path, run) is None else "running"
 
     def step_rows(self, connection: Connection, run: int | None, every: bool) -> Any:
         branches = {row["id"]: row for row in connection.dicts("SELECT * FROM branches")}

@@ -68,9 +68,15 @@ def test_bootstrap_interval_covers_the_mean_about_as_often_as_it_says() -> None:
 
 
 def test_tail_measures_each_run_against_its_own_instance() -> None:
-    figures = tail(np.array([[1.0, 1.0, 500.0], [1000.0, 1000.0, 2000.0]]))
+    nodes = np.array([[1.0, 1.0, 500.0], [1000.0, 1000.0, 2000.0]])
+    figures = tail(nodes, np.ones_like(nodes, bool))
     assert figures["longest_over_own_median"] == 500
     assert figures["survival"][100] == pytest.approx(4 / 6)
+
+
+def test_search_that_was_given_up_counts_as_still_running_at_its_last_node() -> None:
+    nodes = np.array([[1000.0, 1000.0]])
+    assert tail(nodes, np.array([[True, False]]))["survival"][1000] == 0.5
 
 
 def test_cutoff_is_at_least_one_step_where_propagation_alone_solves() -> None:

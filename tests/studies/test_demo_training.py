@@ -38,7 +38,8 @@ def test_nothing_is_lost_where_a_kill_follows_a_snapshot() -> None:
 
 
 def test_steps_gone_back_from_by_a_decision_are_not_lost_by_the_kill() -> None:
-    # Step 17 was a spike: the decision to go back to step 15 and leave out two batches was journaled, then the kill.
+    # Step 17 was a spike: the decision to go back to step 15 and leave out two batches was journaled, then
+    # the kill.
     course = Course([life(1, consecutive(1, 17), True), life(2, consecutive(16, 30, shift=-1), False)], "")
     assert steps_lost(course) == [(17, 16, 0)]
 
@@ -50,6 +51,12 @@ def test_steps_into_the_epoch_are_counted_from_its_first_batch() -> None:
         life(3, consecutive(26, 40), False),
     ]
     assert steps_into_epoch(Course(lives, "")) == [7, 9]
+
+
+def test_average_loss_is_over_every_instant_of_the_run() -> None:
+    # Steps 1 to 20 in epochs of 10: since a snapshot every 5 steps (0+1+2+3+4) / 5, since the epoch began
+    # (1+...+10) / 10.
+    assert average_losses(Course([life(1, consecutive(1, 20), False)], ""), every=5) == (2.0, 5.5)
 
 
 def test_line_that_counts_has_each_step_as_it_was_taken_last() -> None:

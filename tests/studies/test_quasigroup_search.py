@@ -111,8 +111,8 @@ def test_failed_search_reports_why() -> None:
 
 
 def test_empty_square_has_every_latin_square_of_its_order_as_a_solution() -> None:
-    found = {run(np.full((3, 3), -1), seed).solution.tobytes() for seed in range(300)}  # type: ignore[union-attr]
-    assert len(found) == 12
+    found = {run(np.full((3, 3), -1), seed).solution.tobytes() for seed in range(300)}  # type:
+    ignore[union-attr] assert len(found) == 12
 
 
 GIVENS = square_with_holes(16, 124, seed=11)
@@ -184,9 +184,9 @@ def test_costs_add_up_to_the_nodes_tried() -> None:
 
 
 def test_run_times_are_heavy_tailed() -> None:
-    # Near the hard ratio the longest of a few hundred runs is over a hundred times the median, and the mean is
-    # pulled far above it: no law with an exponential tail and this median does that (the longest of 300 draws from an
-    # exponential law is about nine times its median).
+    # Near the hard ratio the longest of a few hundred runs is over a hundred times the median, and the mean
+    # is pulled far above it: no law with an exponential tail and this median does that (the longest of 300
+    # draws from an exponential law is about nine times its median).
     nodes = []
     for instance in range(10):
         givens = square_with_holes(22, 217, seed=1000 + instance)

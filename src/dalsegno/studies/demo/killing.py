@@ -1,7 +1,7 @@
 """Run a program to its end, killing it with SIGKILL on the way and starting it again with the same command.
 
-The program logs every step it takes in one unbuffered line, ``pid step place loss``; the log outlives a kill to the
-last line, so it says exactly how far a killed program had come and where the next one went on.
+The program logs every step it takes in one unbuffered line, ``pid step place loss``; the log outlives a kill
+to the last line, so it says exactly how far a killed program had come and where the next one went on.
 """
 
 from __future__ import annotations
@@ -96,8 +96,9 @@ def run_with_kills(
 ) -> Course:
     """Start ``command``, kill it at each of ``kills`` in turn, start it again, and let the last one end by itself.
 
-    ``told`` hears of every step; where ``stop`` is set, from another thread, the program is killed and left.  Raises
-    :class:`DemoError` if a program ends before its kill, ends with a status other than 0, or takes no step for long.
+    ``told`` hears of every step; where ``stop`` is set, from another thread, the program is killed and left.
+    Raises :class:`DemoError` if a program ends before its kill, ends with a status other than 0, or takes no
+    step for long.
     """
     reader, lives, output = Log(log), [], ""
     for kill in [*kills, None]:

@@ -12,8 +12,15 @@ from dalsegno.studies.demo import search, training
 from dalsegno.studies.demo.show import Show
 
 
-def run_demo(out: Path, *, seed: int = 0, as_json: bool = False) -> int:
-    """Both parts and the closing lines; 0 if every check held."""
+def run_demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    as_json: bool = False,
+    train: training.Setting | None = None,
+    solve: search.Setting | None = None,
+) -> int:
+    """Both parts and the closing lines; 0 if every check held. ``train`` and ``solve`` set other sizes."""
     began = time.monotonic()
     show = Show(quiet=as_json)
     out = out.resolve()
@@ -22,8 +29,8 @@ def run_demo(out: Path, *, seed: int = 0, as_json: bool = False) -> int:
         (out / part).mkdir(parents=True)
     show.say(f"Everything below is done now, on this machine, and written to {out}.")
     figures: dict[str, Any] = {
-        "training": training.run_part(show, out / "training", training.Setting(seed=seed)),
-        "search": search.run_part(show, out / "search", search.Setting(seed=seed)),
+        "training": training.run_part(show, out / "training", train or training.Setting(seed=seed)),
+        "search": search.run_part(show, out / "search", solve or search.Setting(seed=seed)),
     }
     checks = {**figures["training"]["checks"], **figures["search"]["checks"]}
     figures["pages"] = write_pages(out, figures)

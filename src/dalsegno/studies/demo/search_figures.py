@@ -42,8 +42,9 @@ def grid(solved: list[Solved], policy: str) -> tuple[Costs, npt.NDArray[np.bool_
 def best_cutoff(nodes: Costs, won: npt.NDArray[np.bool_]) -> int:
     """The cutoff, in whole steps, at which the training instances together are expected to cost least.
 
-    ``nodes`` and ``won`` (instances, runs) are of runs without restarts.  Cut at t and begun anew until solved, an
-    instance costs E[min(T, t)] / P(T <= t); one without a solved run at or before t costs infinitely much.
+    ``nodes`` and ``won`` (instances, runs) are of runs without restarts.  Cut at t and begun anew until
+    solved, an instance costs E[min(T, t)] / P(T <= t); one without a solved run at or before t costs
+    infinitely much.
     """
     best, least = 0, np.inf
     for cutoff in np.unique(np.maximum(np.ceil(nodes[won] / STEP), 1) * STEP):
@@ -63,7 +64,8 @@ def bootstrap(
 ) -> dict[str, dict[str, tuple[float, ...]]]:
     """Total cost of the set (mean over seeds) and its share of no restart, each with a 95 % percentile interval.
 
-    Seeds are resampled within each instance, the same for all policies: a seed's first attempt is the same in each.
+    Seeds are resampled within each instance, the same for all policies: a seed's first attempt is the same in
+    each.
     """
     instances, seeds = next(iter(costs.values())).shape
     picks = np.random.default_rng(seed).integers(seeds, size=(draws, instances, seeds))
@@ -81,17 +83,22 @@ def bootstrap(
     return answer
 
 
-def tail(nodes: Costs) -> dict[str, Any]:
-    """How heavy the tail of runs without restarts is: figures over all runs, and each run against its instance's median."""
+def tail(nodes: Costs, won: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """How heavy the tail of runs without restarts is: of all runs, and of each against its own instance's median.
+
+    A run that was given up was still running at its last node; ``mean`` and the longest are then lower
+    bounds.
+    """
     medians = np.maximum(np.median(nodes, axis=1, keepdims=True), 1)
     levels = [10**power for power in range(2, 7)]
     return {
         "runs": int(nodes.size),
+        "censored": int((~won).sum()),
         "median": float(np.median(nodes)),
         "mean": float(nodes.mean()),
         "longest": float(nodes.max()),
         "longest_over_own_median": float((nodes / medians).max()),
-        "survival": {level: float((nodes > level).mean()) for level in levels},
+        "survival": {level: float(((nodes > level) | (~won & (nodes >= level))).mean()) for level in levels},
     }
 
 
@@ -119,7 +126,7 @@ def measure(solved: list[Solved], cutoffs: dict[str, int], cap: int) -> dict[str
         }
     short = grids[NONE][1] & (costs[NONE] <= cutoffs[FIXED])
     return {
-        "tail": tail(costs[NONE]),
+        "tail": tail(*grids[NONE]),
         "policies": policies,
         "censored": sum(figure["censored"] for figure in policies.values()),
         "checks": {
@@ -135,6 +142,7 @@ def measure(solved: list[Solved], cutoffs: dict[str, int], cap: int) -> dict[str
 
 def print_part(show: Show, figures: dict[str, Any], training: int, cap: int) -> None:
     heavy = figures["tail"]
+    bound = ">= " if heavy["censored"] else ""
     show.table(
         f"Without restarts, {heavy['runs']} searches: share that is still running after so many nodes",
         [
@@ -147,7 +155,8 @@ def print_part(show: Show, figures: dict[str, Any], training: int, cap: int) -> 
         ],
         [
             ["share", *(f"{share:.1%}" for share in heavy["survival"].values())]
-            + [count(heavy[name]) for name in ("median", "mean", "longest", "longest_over_own_median")]
+            + [count(heavy["median"])]
+            + [bound + count(heavy[name]) for name in ("mean", "longest", "longest_over_own_median")]
         ],
     )
     seeds = len(figures["policies"][NONE]["by_seed"])

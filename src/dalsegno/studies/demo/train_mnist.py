@@ -1,8 +1,8 @@
 """A training script as one has it: a small convolutional network, digits in shards, and a loop of one's own.
 
-What it owes to dalsegno: ``attempt.keep``, ``attempt.over``, ``step.report`` and the call of ``ds.run``.  Kill it at any
-instant and start it again with the same command, and it goes on where it was; a spike of the loss takes it back to the
-newest snapshot, and the batches around the spike are left out.
+What it owes to dalsegno: ``attempt.keep``, ``attempt.over``, ``step.report`` and the call of ``ds.run``.
+Kill it at any instant and start it again with the same command, and it goes on where it was; a spike of the
+loss takes it back to the newest snapshot, and the batches around the spike are left out.
 
     python train_mnist.py --data shards --journal runs.db --weights weights.safetensors
 """

@@ -122,7 +122,7 @@ def run_part(show: Show, folder: Path, setting: Setting) -> dict[str, Any]:
     )
     with show.bars() as bars:
         courses = Runs(folder, setting, bars).all()
-    figures = {"setting": asdict(setting), **compare(folder, courses, setting.kills)}
+    figures = {"setting": asdict(setting), **compare(folder, courses, setting.kills, setting.every)}
     figures["seconds"] = time.monotonic() - began
     print_part(show, figures)
     return figures

@@ -1,7 +1,8 @@
 """Quasigroup completion: fill a partly filled latin square, by a randomised search with heavy-tailed run times.
 
-The benchmark of Gomes, Selman, Crato and Kautz (2000) for restarts.  ``squares`` makes the instances from a seed,
-``Completion`` is the search as a Process, ``kernel`` is its compiled inner loop (Numba, imported at first use).
+The benchmark of Gomes, Selman, Crato and Kautz (2000) for restarts.  ``squares`` makes the instances from a
+seed, ``Completion`` is the search as a Process, ``kernel`` is its compiled inner loop (Numba, imported at
+first use).
 
 >>> from dalsegno.studies.quasigroup import Completion, is_completion, square_with_holes
 >>> givens = square_with_holes(order=8, holes=30, seed=1)

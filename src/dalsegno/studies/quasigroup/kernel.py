@@ -1,7 +1,8 @@
 """The compiled inner loops: a sampler of latin squares and the randomised backtracking search.
 
-Imported inside the functions that need it, because it imports Numba.  Everything a search depends on, its random
-generator too, lies in arrays that the caller owns (``layout`` says which), so a copy of them is a snapshot of it.
+Imported inside the functions that need it, because it imports Numba.  Everything a search depends on, its
+random generator too, lies in arrays that the caller owns (``layout`` says which), so a copy of them is a
+snapshot of it.
 """
 
 # mypy: ignore-errors
@@ -83,9 +84,9 @@ def one_on_line(cube, i, j, k, axis, nth):
 def sample_square(order, moves, random):
     """A latin square (order, order) by the chain of Jacobson and Matthews (1996), from the cyclic square on.
 
-    Its states are the incidence cubes of latin squares and, between them, improper ones with a single entry -1.  Only
-    arrivals at latin squares are counted, up to ``moves``: to stop at the first one after a fixed number of moves of
-    both kinds would favour those that end long ways through improper ones.
+    Its states are the incidence cubes of latin squares and, between them, improper ones with a single entry
+    -1.  Only arrivals at latin squares are counted, up to ``moves``: to stop at the first one after a fixed
+    number of moves of both kinds would favour those that end long ways through improper ones.
     """
     cube = np.zeros((order, order, order), np.int8)
     for i in range(order):

@@ -31,14 +31,16 @@ STATUS_OF = {OPEN: "running", RETRY: "running", SOLVED: "succeeded", EXHAUSTED: 
 class Completion(Process):
     """Randomised backtracking for quasigroup completion.
 
-    Branches on an empty cell with the fewest values left, ties broken at random, and tries its values in random
-    order; after each the consequences are carried through rows and columns (a fixed value leaves its row and column;
-    with ``hidden_singles`` a value with one place left is put there).  The search is complete: it ends with a
-    completion (status succeeded) or with the proof that there is none (status failed).
+    Branches on an empty cell with the fewest values left, ties broken at random, and tries its values in
+    random order; after each the consequences are carried through rows and columns (a fixed value leaves its
+    row and column; with ``hidden_singles`` a value with one place left is put there).  The search is
+    complete: it ends with a completion (status succeeded) or with the proof that there is none (status
+    failed).
 
-    One step tries up to ``nodes_per_step`` values (default 100) and reports how many as cost ``{"nodes": ...}``; the
-    metric ``depth`` is the number of choices that stand.  ``givens`` is an integer array (order, order), -1 for a hole.
-    ``solution`` is the completed square, or None; ``proved_unsolvable`` is true where there is none.
+    One step tries up to ``nodes_per_step`` values (default 100) and reports how many as cost ``{"nodes":
+    ...}``; the metric ``depth`` is the number of choices that stand.  ``givens`` is an integer array (order,
+    order), -1 for a hole. ``solution`` is the completed square, or None; ``proved_unsolvable`` is true where
+    there is none.
     """
 
     def __init__(self, givens: Square, *, nodes_per_step: int = 100, hidden_singles: bool = True) -> None:

@@ -28,7 +28,8 @@ def check_order(order: int) -> None:
 def latin_square(order: int, seed: int, *, moves: int | None = None) -> Square:
     """A random latin square (order, order) by the Markov chain of Jacobson and Matthews (1996).
 
-    ``moves`` (default ``order ** 3``) is how far the chain runs from the cyclic square; its stationary law is uniform.
+    ``moves`` (default ``order ** 3``) is how far the chain runs from the cyclic square; its stationary law is
+    uniform.
 
     >>> sorted(latin_square(4, seed=0)[0].tolist())
     [0, 1, 2, 3]
@@ -43,9 +44,9 @@ def latin_square(order: int, seed: int, *, moves: int | None = None) -> Square:
 def square_with_holes(order: int, holes: int, seed: int) -> Square:
     """A random latin square with ``holes`` cells emptied: it has a completion (Achlioptas et al. 2000).
 
-    The holes are balanced, which is the hard kind (Kautz et al. 2001): every row and every column has the same number
-    of them, or one more.  They are the cells where a second random latin square is small.  Completion is hardest
-    around ``holes = 1.7 * order ** 1.55``.
+    The holes are balanced, which is the hard kind (Kautz et al. 2001): every row and every column has the
+    same number of them, or one more.  They are the cells where a second random latin square is small.
+    Completion is hardest around ``holes = 1.7 * order ** 1.55``.
 
     >>> sorted((square_with_holes(order=6, holes=14, seed=3) < 0).sum(axis=0).tolist())
     [2, 2, 2, 2, 3, 3]
@@ -70,8 +71,8 @@ def square_with_holes(order: int, holes: int, seed: int) -> Square:
 def partial_square(order: int, filled: int, seed: int) -> Square:
     """A square with ``filled`` cells given at random, no value twice in a row or column: it may have no completion.
 
-    The original problem of Gomes and Selman (1997); about half have a completion with 42 % of the cells filled, the
-    hardest place.  Raises :class:`UsageError` where a hundred tries cannot place so many.
+    The original problem of Gomes and Selman (1997); about half have a completion with 42 % of the cells
+    filled, the hardest place.  Raises :class:`UsageError` where a hundred tries cannot place so many.
 
     >>> int((partial_square(order=5, filled=10, seed=0) >= 0).sum())
     10

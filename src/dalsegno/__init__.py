@@ -36,7 +36,7 @@ _HOMES = {
     "once_async": "core.once",
     "replay": "core.replay",
     "Journal": "core.journal",
-    "EngineWarning": "core.loops.conductor",
+    "EngineWarning": "core.loops.instructions",
     "DalsegnoError": "core.errors",
     "UsageError": "core.errors",
     "ReportError": "core.errors",
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     )
     from dalsegno.core.journal import Journal
     from dalsegno.core.loops.api import arun, run
-    from dalsegno.core.loops.conductor import EngineWarning
+    from dalsegno.core.loops.instructions import EngineWarning
     from dalsegno.core.loops.drive import attempts
     from dalsegno.core.once import once, once_async
     from dalsegno.core.plan import Plan

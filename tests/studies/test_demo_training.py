@@ -11,6 +11,7 @@ from dalsegno.studies.demo import digits
 from dalsegno.studies.demo.killing import Course, Life, Line
 from dalsegno.studies.demo.training import Setting, kills_of
 from dalsegno.studies.demo.training_figures import (
+    average_losses,
     line_that_counts,
     same_weights,
     steps_into_epoch,

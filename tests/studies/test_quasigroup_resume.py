@@ -34,7 +34,8 @@ result = ds.run(
     journal=sys.argv[1],
     seed=4,
 )
-print(json.dumps([result.cost, result.steps, [[a.number, a.steps, a.seed] for a in result.attempts], result.verdict]))
+attempts = [[attempt.number, attempt.steps, attempt.seed] for attempt in result.attempts]
+print(json.dumps([result.cost, result.steps, attempts, result.verdict]))
 """
 
 

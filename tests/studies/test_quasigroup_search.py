@@ -34,7 +34,7 @@ def run(givens: Any, seed: int, **options: Any) -> Completion:
 
 
 def has_completion(givens: Any) -> bool:
-    """By trying, row by row, every permutation that fits: a second opinion that shares no code with the search."""
+    """By trying, row by row, every permutation that fits: a second opinion, with no code of the search."""
     order = givens.shape[0]
 
     def extend(rows: list[tuple[int, ...]]) -> bool:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from dalsegno.core.errors import UsageError
 from dalsegno.core.process import Origin
 
-Change = Callable[[Any], Any] | str  # a function of the process (a function's loop: of attempt.kept), or a method's name
+Change = (
+    Callable[[Any], Any] | str
+)  # a function of the process (a function's loop: of attempt.kept), or a method's name
 
 
 class Action:

@@ -17,7 +17,7 @@ BOTH = RUN | ATTEMPT
 class Bound:
     """A rule or policy with its state in one run."""
 
-    __slots__ = ("index", "rule", "policy", "fold", "state", "name", "pristine")
+    __slots__ = ("fold", "index", "name", "policy", "pristine", "rule", "state")
 
     def __init__(self, index: int, rule: Any) -> None:
         self.index = index

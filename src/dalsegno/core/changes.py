@@ -77,9 +77,7 @@ class set_learning_rate:
 
     def ratio(self, present: float) -> float:
         if present == 0.0:
-            raise UsageError(
-                f"{self}: a learning rate is 0 here, so its schedule has no proportion to {self.value!r}"
-            )
+            raise UsageError(f"{self}: a learning rate is 0 here, so its schedule has no proportion to {self.value!r}")
         return self.value / present
 
     def __str__(self) -> str:
@@ -107,9 +105,7 @@ class scale:
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not all(self.path.split(".")):
-            raise UsageError(
-                f"scale({self.path!r}, ...): expected a dotted path, such as 'sampler.temperature'"
-            )
+            raise UsageError(f"scale({self.path!r}, ...): expected a dotted path, such as 'sampler.temperature'")
         object.__setattr__(self, "factor", number("scale", "factor", self.factor))
 
     def __call__(self, target: Any) -> None:
@@ -125,9 +121,7 @@ class scale:
         elif isinstance(value, Real) and not isinstance(value, bool):
             assign(f"{self}", holder, last, float(value) * self.factor)
         else:
-            raise UsageError(
-                f"{self}: {self.path} is a {type(value).__name__}: expected a number, array or tensor"
-            )
+            raise UsageError(f"{self}: {self.path} is a {type(value).__name__}: expected a number, array or tensor")
 
     def step(self, holder: Any, at: str, name: str) -> Any:
         """What ``holder`` has under ``name``."""
@@ -162,9 +156,7 @@ class sequence:
     def __init__(self, *changes: Change) -> None:
         for change in changes:
             if isinstance(change, type) or not (callable(change) or isinstance(change, str)):
-                raise UsageError(
-                    f"sequence({change!r}): expected functions of the process or names of its methods"
-                )
+                raise UsageError(f"sequence({change!r}): expected functions of the process or names of its methods")
         object.__setattr__(self, "changes", changes)
 
     def __call__(self, target: Any) -> None:
@@ -190,9 +182,7 @@ def number(where: str, name: str, value: object) -> float:
     return float(value)
 
 
-def move_rates(
-    what: str, target: Any, ratio: Callable[[float], float], moved: Callable[[float], float]
-) -> None:
+def move_rates(what: str, target: Any, ratio: Callable[[float], float], moved: Callable[[float], float]) -> None:
     """Change every learning rate of ``target``: of its optimizers by a ratio, or else the plain numbers."""
     found = find(target)
     for optimizer in found.optimizers:

@@ -90,9 +90,7 @@ class Subject:
         return file.rows("steps"), decisions
 
 
-def check(
-    command: Sequence[str], *, steps: int = 50, kills: int = 3, seed: int = 0, timeout: float = 600.0
-) -> Finding:
+def check(command: Sequence[str], *, steps: int = 50, kills: int = 3, seed: int = 0, timeout: float = 600.0) -> Finding:
     """Run ``command`` for ``steps`` steps undisturbed, twice, then with ``kills``, and compare journals and final states."""
     with tempfile.TemporaryDirectory(prefix="dalsegno-check-") as folder:
         subject = Subject(command, Path(folder), steps, max(steps // 6, 1), timeout)
@@ -100,10 +98,17 @@ def check(
             ended = subject.start(journal)
             if not (subject.folder / journal).exists():
                 said = ended.stderr.strip().splitlines()
-                return Finding("failed", f"the program began no run of dalsegno (exit {ended.returncode}): " + (said[-1] if said else "it said nothing"))
+                return Finding(
+                    "failed",
+                    f"the program began no run of dalsegno (exit {ended.returncode}): "
+                    + (said[-1] if said else "it said nothing"),
+                )
             if ended.returncode not in (0, 3):
                 said = ended.stderr.strip().splitlines()
-                return Finding("failed", f"the program failed without any kill (exit {ended.returncode}): " + (said[-1] if said else ""))
+                return Finding(
+                    "failed",
+                    f"the program failed without any kill (exit {ended.returncode}): " + (said[-1] if said else ""),
+                )
         one, two = subject.tables("one.db"), subject.tables("two.db")
         chance = unlike(one, two)
         if chance is not None:
@@ -129,7 +134,12 @@ def kill(subject: Subject, kills: int, taken: int, seed: int) -> int | Finding:
     ended = subject.start("killed.db")
     if ended.returncode not in (0, 3):
         said = ended.stderr.strip().splitlines()
-        return Finding("failed", f"after {struck} kills it does not resume (exit {ended.returncode}): " + (said[-1] if said else ""), taken, struck)
+        return Finding(
+            "failed",
+            f"after {struck} kills it does not resume (exit {ended.returncode}): " + (said[-1] if said else ""),
+            taken,
+            struck,
+        )
     return struck
 
 
@@ -154,10 +164,14 @@ def unlike(one: Any, other: Any) -> Finding | None:
         for name in sorted({*mine, *theirs} - {"id", "run", "attempt", "branch", "seconds", "abandoned"}):
             before, after = mine.get(name), theirs.get(name)
             if before != after and not (before != before and after != after):
-                return Finding("approximate", "", first_step=mine["step"], metric=name, undisturbed=before, resumed=after)
+                return Finding(
+                    "approximate", "", first_step=mine["step"], metric=name, undisturbed=before, resumed=after
+                )
     if len(one[0]) != len(other[0]):
         step = min(len(one[0]), len(other[0])) + 1
-        return Finding("approximate", "", first_step=step, metric="number of steps", undisturbed=len(one[0]), resumed=len(other[0]))
+        return Finding(
+            "approximate", "", first_step=step, metric="number of steps", undisturbed=len(one[0]), resumed=len(other[0])
+        )
     decided = [[(row["step"], row["verb"], row["rule"]) for row in table[1]] for table in (one, other)]
     for before, after in zip(*decided, strict=False):
         if before != after:

@@ -27,7 +27,9 @@ def seconds(duration: float | str | timedelta) -> float:
             found += float(piece[1]) * UNITS[piece[2]]
             place = piece.end()
         if place != len(duration) or not duration.strip():
-            raise UsageError(f"{duration!r} is no duration: write a number with its unit, such as '90s', '6h' or '1h30m'")
+            raise UsageError(
+                f"{duration!r} is no duration: write a number with its unit, such as '90s', '6h' or '1h30m'"
+            )
     elif isinstance(duration, bool) or not isinstance(duration, (int, float)):
         raise UsageError(f"{duration!r} is no duration: expected seconds, or a string such as '6h'")
     else:

@@ -60,8 +60,12 @@ class Describer:
         self.home: str | None = None
 
     def describe(self, value: Any, name: str) -> Any:
-        if value is None or isinstance(value, (bool, str)) and type(value) in (bool, str):
-            return value if not isinstance(value, str) or len(value) <= LONG else {"text": checksum(value.encode("utf-8", "replace"))}
+        if value is None or type(value) in (bool, str):
+            return (
+                value
+                if not isinstance(value, str) or len(value) <= LONG
+                else {"text": checksum(value.encode("utf-8", "replace"))}
+            )
         kind = type(value)
         if kind in (int, float, complex):
             return {kind.__name__: repr(value)}
@@ -98,7 +102,11 @@ class Describer:
         if isinstance(value, (types.FunctionType, types.LambdaType)):
             return self.function(value, name)
         if isinstance(value, types.MethodType):
-            return {"method": value.__name__, "of": self.describe(value.__self__, f"{name}.__self__"), **self.function(value.__func__, name)}
+            return {
+                "method": value.__name__,
+                "of": self.describe(value.__self__, f"{name}.__self__"),
+                **self.function(value.__func__, name),
+            }
         if isinstance(value, (types.BuiltinFunctionType, types.BuiltinMethodType)):
             return {"builtin": f"{value.__module__}.{value.__qualname__}"}
         if isinstance(value, functools.partial):
@@ -127,7 +135,10 @@ class Describer:
             if module not in ("dalsegno", "builtins"):
                 own["code"] = self.cls(kind, qualified(kind))
             return own
-        described = {"instance": qualified(kind), "code": self.cls(kind, qualified(kind)) if module != "dalsegno" else None}
+        described = {
+            "instance": qualified(kind),
+            "code": self.cls(kind, qualified(kind)) if module != "dalsegno" else None,
+        }
         described["arguments"] = self.arguments(value, kind, name)
         return described
 
@@ -199,7 +210,9 @@ class Describer:
                 cells[free] = {"empty": True}
         if cells:
             own["closure"] = cells
-        own["uses"] = self.uses(names, sys.modules.get(function.__module__), function.__qualname__, function.__globals__)
+        own["uses"] = self.uses(
+            names, sys.modules.get(function.__module__), function.__qualname__, function.__globals__
+        )
         return own
 
     def uses(
@@ -258,7 +271,11 @@ def syntax_of(what: Any) -> ast.AST | None:
         body = getattr(node, "body", None)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and body:
             first = body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body = body[1:] or [ast.Pass()]
     return tree.body[0]
 
@@ -281,7 +298,9 @@ def identify(
     tree["rules"] = [describer.describe(rule, f"rules[{place}]") for place, rule in enumerate(rules)]
     tree["checkpoint"] = describer.describe(checkpoint, "checkpoint")
     limits = getattr(budget, "limits", None)
-    tree["budget"] = None if limits is None else {"limits": True, "fields": {k: {"float": repr(v)} for k, v in limits.items()}}
+    tree["budget"] = (
+        None if limits is None else {"limits": True, "fields": {k: {"float": repr(v)} for k, v in limits.items()}}
+    )
     tree["arguments"] = describer.describe(dict(arguments or {}), "arguments")
     tree["not compared"] = sorted(set(describer.not_compared))
     return tree
@@ -290,7 +309,13 @@ def identify(
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """Everything in which two identities differ, by readable names."""
     found: list[Difference] = []
-    names = {"process": "process", "rules": "rules", "checkpoint": "checkpoint", "budget": "budget", "arguments": "arguments"}
+    names = {
+        "process": "process",
+        "rules": "rules",
+        "checkpoint": "checkpoint",
+        "budget": "budget",
+        "arguments": "arguments",
+    }
     for key, name in names.items():
         walk(old.get(key), new.get(key), name, False, found)
     return found
@@ -304,7 +329,11 @@ def walk(old: Any, new: Any, name: str, limit: bool, found: list[Difference]) ->
             return  # code objects of two Python versions cannot be compared
         limit = limit or bool(old.get("limits") and new.get("limits"))
         if old.keys() != new.keys() or scalar(old) or scalar(new):
-            found.append(Difference(name, short(old), short(new), "limit" if limit and numeric(old) and numeric(new) else "change"))
+            found.append(
+                Difference(
+                    name, short(old), short(new), "limit" if limit and numeric(old) and numeric(new) else "change"
+                )
+            )
             return
         for key in old:
             if key in ("syntax", "code") and isinstance(old[key], str) and old[key] != new[key]:
@@ -324,14 +353,38 @@ def walk(old: Any, new: Any, name: str, limit: bool, found: list[Difference]) ->
 
 
 def scalar(tree: Mapping[str, Any]) -> bool:
-    return len(tree) == 1 and next(iter(tree)) in ("int", "float", "complex", "array", "tensor", "enum", "text", "bytes")
+    return len(tree) == 1 and next(iter(tree)) in (
+        "int",
+        "float",
+        "complex",
+        "array",
+        "tensor",
+        "enum",
+        "text",
+        "bytes",
+    )
 
 
 def numeric(tree: Any) -> bool:
     return isinstance(tree, dict) and len(tree) == 1 and next(iter(tree)) in ("int", "float")
 
 
-HIDDEN = ("fields", "arguments", "list", "tuple", "dict", "instance", "dataclass", "uses", "code", "closure", "given", "partial", "pairs", "units")
+HIDDEN = (
+    "fields",
+    "arguments",
+    "list",
+    "tuple",
+    "dict",
+    "instance",
+    "dataclass",
+    "uses",
+    "code",
+    "closure",
+    "given",
+    "partial",
+    "pairs",
+    "units",
+)
 
 
 def joined(name: str, key: str) -> str:

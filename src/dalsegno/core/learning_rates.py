@@ -67,9 +67,7 @@ def pieces(thing: Any, depth: int, seen: set[int]) -> Iterator[Any]:
 
 def is_optimizer(thing: Any) -> bool:
     groups = getattr(thing, "param_groups", None)
-    return (
-        isinstance(groups, list) and bool(groups) and all(isinstance(g, dict) and "lr" in g for g in groups)
-    )
+    return isinstance(groups, list) and bool(groups) and all(isinstance(g, dict) and "lr" in g for g in groups)
 
 
 def is_scheduler(thing: Any) -> bool:
@@ -114,9 +112,7 @@ def rescale(
     ``moved`` says what a group's present rate becomes, ratio by how much its schedule is multiplied.
     """
     groups = optimizer.param_groups
-    own = [
-        one for one in schedulers if getattr(getattr(one, "optimizer", None), "param_groups", None) is groups
-    ]
+    own = [one for one in schedulers if getattr(getattr(one, "optimizer", None), "param_groups", None) is groups]
     scheduled = bool(own) or any("initial_lr" in group for group in groups)
     ratios = [ratio(float(group["lr"])) for group in groups] if scheduled else []
     for place, group in enumerate(groups):

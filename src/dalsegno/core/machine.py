@@ -11,16 +11,15 @@ from math import inf, isfinite
 from typing import Any, Protocol
 
 from dalsegno.core.actions import Action, Adapt, Continue, Restart, RollBack, Stop
+from dalsegno.core.answering import answer
 from dalsegno.core.bound import ATTEMPT, BOTH, Bound
 from dalsegno.core.conditions.base import Condition, Pending
 from dalsegno.core.decisions import DUE, Ask, Change, Decision, Outcome
-from dalsegno.core.ledger import Held, best_of, choose
+from dalsegno.core.ledger import Held
 from dalsegno.core.process import Origin
 from dalsegno.core.report import Failure, Report, check_cost, number
 from dalsegno.core.rules import Rule
 from dalsegno.core.trace import BLOCK, Attempt, AttemptSummary, Best, Trace
-
-IDENTICAL_FAILURES = 3
 
 
 class Schedule(Protocol):
@@ -241,7 +240,7 @@ class Machine:
                     self.queue = []
                     return self.undisturbed()
                 continue
-            decision = self.answer(bound, action)
+            decision = answer(self, bound, action)
             if decision is not None:
                 self.queue = []
                 return decision
@@ -305,97 +304,6 @@ class Machine:
             **more,
         )
 
-    def answer(self, bound: Bound, action: Action, escalated: bool = False) -> Decision | None:
-        """What a rule or policy calls for, made definite; None where it stands down."""
-        attempt = self.trace.attempt
-        if isinstance(action, Adapt):
-            if attempt.status != "running":
-                return None
-            change = Change(bound.index, "change", attempt.steps, escalated=escalated, named=bound.named(action.change))
-            return self.decision(bound, action, bound.name, changes=[change], own=1, escalated=escalated)
-        if isinstance(action, RollBack):
-            return self.answer_roll_back(bound, action)
-        if isinstance(action, Restart):
-            return self.answer_restart(bound, action, escalated)
-        if isinstance(action, Stop):
-            won = attempt.status != "failed" if action.succeeded is None else action.succeeded
-            reason = action.reason or bound.name
-            chosen = None
-            if action.restore is not None:
-                chosen = self.best_restorable(action.restore)
-            return self.decision(bound, action, reason, succeeded=won, target=chosen, escalated=escalated)
-        raise TypeError(f"{bound.name} answered {action!r}: expected one of the five actions")
-
-    def best_restorable(self, to: Any) -> Held | None:
-        """The snapshot to put back at the end: of the whole run for best, else of this attempt."""
-        if to.which == "best":
-            metric, mode = (to.metric, to.mode) if to.metric else self.snapshot_objective()
-            return best_of((e for e in self.ledger if e.sound and not e.abandoned), metric, mode)
-        attempt = self.trace.attempt
-        return choose(self.ledger, attempt.number, attempt.steps, to, self.snapshot_objective())
-
-    def snapshot_objective(self) -> tuple[str, str]:
-        if self.objective is not None and not any(e.value is not None for e in self.ledger):
-            return self.objective[0], self.objective[1]
-        return "value", "max"
-
-    def answer_roll_back(self, bound: Bound, action: RollBack) -> Decision | None:
-        attempt = self.trace.attempt
-        since, _, total = self.counters.get(bound.index, [0, 0, 0])
-        chosen = choose(self.ledger, attempt.number, attempt.steps, action.to, self.snapshot_objective())
-        why = ""
-        if since >= action.limit or (action.total is not None and total >= action.total):
-            which = f"limit={action.limit}" if since >= action.limit else f"total={action.total}"
-            why = f"{bound.name}: gone back {since if since >= action.limit else total} times ({which})"
-        elif chosen is None:
-            why = f"{bound.name}: there is no snapshot to go back to"
-        if why:
-            if action.escalate is not None:
-                return self.answer(bound, action.escalate, escalated=True)
-            place = "" if chosen is None else f", each time to the snapshot of step {chosen.step} ({chosen.name})"
-            self.stood_down.append((bound, f"{why}, the fault is still there at step {attempt.steps}{place}"))
-            return None
-        assert chosen is not None
-        new = []
-        if action.then is not None:
-            new.append(Change(bound.index, "then", attempt.steps, named=bound.named(action.then)))
-        if action.skip:
-            first = max(attempt.steps - 1 + self.skipped - (action.skip - 1) // 2, 0)
-            new.append(Change(bound.index, "skip", attempt.steps, (first, first + action.skip)))
-        again = self.changes[chosen.changes :]
-        return self.decision(bound, action, bound.name, target=chosen, changes=[*again, *new], own=len(new))
-
-    def answer_restart(self, bound: Bound, action: Restart, escalated: bool) -> Decision | None:
-        trace = self.trace
-        attempt = trace.attempt
-        repeated = attempt.status == "failed" and self.failures[2] >= IDENTICAL_FAILURES
-        if repeated and not self.attempts_limited:
-            return None
-        origin = action.origin(trace) if callable(action.origin) else action.origin
-        wait = action.wait(trace.begun) if callable(action.wait) else action.wait
-        held = self.origin_snapshot(origin)
-        if held is None and origin.kind in ("snapshot", "prefix"):
-            self.stood_down.append((bound, f"{bound.name}: there is no sound snapshot for {origin}"))
-            return None
-        return self.decision(
-            bound, action, bound.name, origin=origin, target=held, wait=float(wait), escalated=escalated
-        )
-
-    def origin_snapshot(self, origin: Origin) -> Held | None:
-        """The snapshot that an origin names, in any attempt of the run."""
-        sound = [entry for entry in self.ledger if entry.sound and not entry.abandoned]
-        if origin.kind == "prefix":
-            before = [e for e in sound if e.attempt == origin.attempt and e.step <= (origin.step or 0)]
-            return max(before, key=lambda e: (e.step, e.order), default=None)
-        if origin.kind != "snapshot":
-            return None
-        if origin.snapshot == "best":
-            return best_of(sound, *self.snapshot_objective())
-        if origin.snapshot == "last":
-            return max(sound, key=lambda entry: entry.order, default=None)
-        named = [e for e in sound if origin.snapshot in (e.id, e.label, e.name)]
-        return named[-1] if named else None
-
     # -- carrying out -------------------------------------------------------------------------------------------
 
     def commit(self, decision: Decision, engine: dict[str, Any] | None = None) -> None:
@@ -409,9 +317,7 @@ class Machine:
         elif isinstance(action, RollBack):
             assert decision.target is not None and engine is not None
             self.go_back(decision, engine)
-        elif isinstance(action, Restart):
-            self.close_attempt()
-        elif isinstance(action, Stop):
+        elif isinstance(action, Restart) or isinstance(action, Stop):
             self.close_attempt()
 
     def go_back(self, decision: Decision, engine: dict[str, Any]) -> None:

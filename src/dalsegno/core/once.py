@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,9 @@ Cost = Mapping[str, float] | Callable[[Any], Mapping[str, float]] | None
 class Transaction:
     """One costly call: sent is committed, then the call, then its value is committed, then it is used."""
 
-    def __init__(self, key: str, function: Callable[..., Any], inputs: Any, cost: Cost, hold: Mapping[str, float] | None):
+    def __init__(
+        self, key: str, function: Callable[..., Any], inputs: Any, cost: Cost, hold: Mapping[str, float] | None
+    ):
         conductor = CURRENT.get()
         if conductor is None:
             raise UsageError("once() was called outside a run: it belongs into a step of a run")
@@ -30,8 +31,8 @@ class Transaction:
         self.conductor, self.key, self.function, self.cost = conductor, key, function, cost
         from dalsegno.core import identity
 
-        self.attempt, self.branch, self.step = conductor.instant()
-        if conductor.called_twice((self.attempt, self.branch, self.step), key):
+        self.attempt, self.branch, self.step = instant(conductor)
+        if called_twice(conductor, (self.attempt, self.branch, self.step), key):
             raise UsageError(f"once({key!r}) was called twice in one step: give each call of a step a key of its own")
         self.inputs_hash = identity.digest(inputs) if inputs is not None else ""
         self.call = conductor.journal.call_begin(self.attempt, self.branch, self.step, key, self.inputs_hash)
@@ -75,7 +76,7 @@ class Transaction:
         budget = self.conductor.budget
         if budget is not None:
             budget.settle(self.held or {}, cost)
-        self.conductor.charge_call(dict(cost))
+        charge_call(self.conductor, dict(cost))
 
 
 def once(
@@ -116,3 +117,33 @@ async def once_async(
     return made.settle(await value if inspect.isawaitable(value) else value)
 
 
+# -- the step that a call belongs to ----
+
+
+def charge_judge(conductor: Conductor) -> None:
+    """What a judge cost is charged to the run at once: its step has been reported already."""
+    costs, conductor.step_costs = conductor.step_costs, {}
+    conductor.machine.charge(costs)
+
+
+def called_twice(conductor: Conductor, place: tuple[int, int, int], key: str) -> bool:
+    """Whether this key has been used before in the step being taken."""
+    if conductor.calls_in_step and next(iter(conductor.calls_in_step))[:3] != place:
+        conductor.calls_in_step.clear()
+    whole = (*place, key)
+    if whole in conductor.calls_in_step:
+        return True
+    conductor.calls_in_step.add(whole)
+    return False
+
+
+def instant(conductor: Conductor) -> tuple[int, int, int]:
+    """The place that a call belongs to: attempt, branch, and the step being taken."""
+    step = conductor.machine.trace.attempt.steps + (0 if conductor.at_end else 1) if conductor.is_ready else 0
+    return conductor.attempt_id, conductor.branch_id, step
+
+
+def charge_call(conductor: Conductor, cost: dict[str, float]) -> None:
+    """What a call cost belongs to the step it was made in."""
+    for unit, amount in cost.items():
+        conductor.step_costs[unit] = conductor.step_costs.get(unit, 0.0) + amount

@@ -41,7 +41,9 @@ class Plan:
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0):
             raise UsageError(f"seed={self.seed!r}: expected a whole number of at least 0, or None for one drawn once")
         if self.budget is not None and not isinstance(self.budget, Budget):
-            raise UsageError(f"budget={self.budget!r}: expected ds.Budget(tokens=..., usd=...); a bare number has no unit")
+            raise UsageError(
+                f"budget={self.budget!r}: expected ds.Budget(tokens=..., usd=...); a bare number has no unit"
+            )
         if self.checkpoint is not None and not hasattr(self.checkpoint, "due"):
             raise UsageError(
                 f"checkpoint={self.checkpoint!r}: expected a schedule such as ds.checkpoint.Every(steps=100) "
@@ -89,8 +91,10 @@ def may_go_back(rule: Any) -> bool:
 
 
 def is_process(subject: Any) -> bool:
-    return isinstance(subject, Process) or hasattr(subject, "step") or (
-        isinstance(subject, type) and issubclass(subject, Process)
+    return (
+        isinstance(subject, Process)
+        or hasattr(subject, "step")
+        or (isinstance(subject, type) and issubclass(subject, Process))
     )
 
 

@@ -82,7 +82,9 @@ class Process:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, in types that a snapshot can hold."""
-        raise TypeError(f"{type(self).__name__} has no state_dict(self): without it nothing can be saved or gone back to")
+        raise TypeError(
+            f"{type(self).__name__} has no state_dict(self): without it nothing can be saved or gone back to"
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put back what ``state_dict`` gave."""

@@ -64,7 +64,9 @@ class Report:
 def number(kind: str, name: str, value: object) -> float:
     """``value`` as a float, or a :class:`ReportError` that names the metric or unit and the type it had."""
     if isinstance(value, (str, bytes, complex)) or value is None:
-        raise ReportError(f"{kind} {name!r} is {value!r}: expected a number; leave it out of the report if it is absent")
+        raise ReportError(
+            f"{kind} {name!r} is {value!r}: expected a number; leave it out of the report if it is absent"
+        )
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError) as error:

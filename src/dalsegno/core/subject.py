@@ -100,7 +100,7 @@ def load_into(name: str, piece: Any, state: Any) -> None:
         for item in state:
             piece.add(item)
     elif isinstance(piece, MutableSequence):
-        piece[:] = state  # type: ignore[index]
+        piece[:] = state
     else:
         raise SnapshotError(f"{name} has state_dict but no load_state_dict: its state cannot be put back")
 

@@ -18,7 +18,7 @@ BLOCK = 512  # steps after which the summaries are brought up to date
 class Summary:
     """Running figures of one metric: how often reported, the last value, the least and greatest finite value."""
 
-    __slots__ = ("count", "last", "minimum", "maximum")
+    __slots__ = ("count", "last", "maximum", "minimum")
 
     def __init__(self, count: int = 0, last: float = 0.0, minimum: float = inf, maximum: float = -inf) -> None:
         self.count, self.last, self.minimum, self.maximum = count, last, minimum, maximum
@@ -73,21 +73,21 @@ class Attempt:
     """The current attempt as rules see it: everything here goes back with a roll back."""
 
     __slots__ = (
-        "number",
-        "seed",
-        "origin",
-        "status",
-        "failure",
-        "steps",
         "base",
-        "seconds",
-        "cost",
-        "summaries",
-        "folded",
-        "reports",
-        "value",
         "best",
+        "cost",
+        "failure",
+        "folded",
+        "number",
+        "origin",
+        "reports",
         "returned",
+        "seconds",
+        "seed",
+        "status",
+        "steps",
+        "summaries",
+        "value",
     )
 
     def __init__(self, number: int, seed: int = 0, origin: Origin | None = None) -> None:
@@ -165,7 +165,7 @@ class Trace:
     ``steps``, ``seconds`` and ``cost`` are of the run: steps taken, running seconds and cost by unit, roll backs charged.
     """
 
-    __slots__ = ("report", "metrics", "attempt", "attempts", "steps", "seconds", "cost", "begun", "ended", "names")
+    __slots__ = ("attempt", "attempts", "begun", "cost", "ended", "metrics", "names", "report", "seconds", "steps")
 
     def __init__(self) -> None:
         self.report = Report()

@@ -17,7 +17,7 @@ class Envelope:
     no extreme is ever lost.  NaN and infinities are counted apart (``odd``) and are in no bin.
 
     >>> curve = Envelope(bins=2)
-    >>> curve.add(np.arange(1, 9), np.array([3.0, 1, 4, 1, 5, 9, 2, 6]))
+    >>> curve.add(np.arange(8), np.array([3.0, 1, 4, 1, 5, 9, 2, 6]))
     >>> curve.width, curve.least.tolist(), curve.greatest.tolist()
     (8, [1.0], [9.0])
     """

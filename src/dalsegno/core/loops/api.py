@@ -111,7 +111,9 @@ async def arun(
 ) -> Result:
     """The same as :func:`run` on a running event loop, also in a notebook; methods may be coroutine functions."""
     if executor is not None:
-        raise UsageError("ds.arun(executor=...): an event loop runs attempts in this program; use ds.run for an executor")
+        raise UsageError(
+            "ds.arun(executor=...): an event loop runs attempts in this program; use ds.run for an executor"
+        )
     from dalsegno.core.loops.drive import arun_plan
 
     plan = plan_of(process, rules, checkpoint, seed, name, budget, step_timeout)

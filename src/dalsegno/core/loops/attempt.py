@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from dalsegno.core.actions import Stop
-from dalsegno.core.errors import SnapshotError, UnsavableError, UsageError
-from dalsegno.core.loops.conductor import AGAIN, ENDED, Conductor, Instruction
+from dalsegno.core.errors import SnapshotError, UsageError
+from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.course import DONE, Course
+from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction
 from dalsegno.core.loops.judging import answer, answer_async
 from dalsegno.core.once import once, once_async
 from dalsegno.core.report import Failure, Report, check_cost
@@ -142,10 +143,7 @@ class Attempt:
                     )
                 load_into(name, piece, self.unclaimed.pop(name))
             else:
-                try:
-                    state_of(name, piece)
-                except UnsavableError:
-                    raise
+                state_of(name, piece)  # refused now, and not at the first save
             self.kept[name] = piece
 
     def over(self, iterable: Any, epochs: int | None = None) -> Over:
@@ -172,7 +170,7 @@ class Attempt:
             check_cost(cost)
         pending = self.pending
         if pending is None:
-            self.pending = Report(metrics, dict(cost) if cost else {}, status, value)  # type: ignore[arg-type]
+            self.pending = Report(metrics, dict(cost) if cost else {}, status, value)
             return
         pending.metrics.update(metrics)
         for unit, amount in (cost or {}).items():
@@ -222,7 +220,9 @@ class Attempt:
             conductor.is_ready = True
         conductor.ready()
         why = self.course.can_return()
-        if why is not None and any(type(bound.rule.action).__name__ == "RollBack" for bound in conductor.machine.folds if bound.rule):
+        if why is not None and any(
+            type(bound.rule.action).__name__ == "RollBack" for bound in conductor.machine.folds if bound.rule
+        ):
             raise UsageError(f"there is a roll back rule, and {why}")
         return True
 

@@ -16,51 +16,27 @@ from time import perf_counter
 from typing import Any
 
 from dalsegno.core import events
-from dalsegno.core.actions import Adapt, Restart, RollBack, Stop
 from dalsegno.core.budget import Budget
 from dalsegno.core.decisions import DUE, Ask, Change, Decision, Outcome
 from dalsegno.core.durations import seconds as to_seconds
-from dalsegno.core.errors import ReportError, SnapshotError, UnsavableError
-from dalsegno.core.ledger import Held, choose
-from dalsegno.core.loops.redo import Redo, difference
+from dalsegno.core.errors import ReportError, SnapshotError
+from dalsegno.core.ledger import Held
+from dalsegno.core.loops.deciding import decide
+from dalsegno.core.loops.ending import end_attempt_row, finish
+from dalsegno.core.loops.instructions import ENDED, EngineWarning, Instruction, Landing
+from dalsegno.core.loops.redo import Redo, boundary_redone, settle_redone
 from dalsegno.core.loops.saving import Saver
 from dalsegno.core.loops.signals import Interruptions
 from dalsegno.core.loops.watchdog import Watchdog
 from dalsegno.core.machine import Machine
 from dalsegno.core.process import Origin
 from dalsegno.core.report import Failure, Report
-from dalsegno.core.result import Result, summary_to_dict
+from dalsegno.core.result import Result
 from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.subject import Subject, apply_change
 from dalsegno.core.trace import Attempt
 
 PROGRESS_SECONDS = 0.1
-
-
-class Instruction:
-    """What a loop is told."""
-
-    def __init__(self, word: str) -> None:
-        self.word = word
-
-    def __repr__(self) -> str:
-        return self.word
-
-
-ENDED = Instruction("ENDED")
-AGAIN = Instruction("AGAIN")
-
-
-class EngineWarning(UserWarning):
-    """Something that the engine noticed and went on in spite of."""
-
-
-class Landing:
-    """Where an attempt goes on from when it is ready: a state to put back, and the changes to make to it."""
-
-    def __init__(self, reader: Any, engine: dict[str, Any], changes: Sequence[Change], step: int) -> None:
-        self.reader, self.engine, self.changes, self.step = reader, engine, list(changes), step
-        self.state: dict[str, Any] = reader.get("process")
 
 
 class Conductor:
@@ -142,9 +118,15 @@ class Conductor:
         attempt = Attempt(number, seed, origin)
         if self.attempt_id == 0 or self.attempt_number_of_row != number:
             self.attempt_id = self.journal.begin_attempt(
-                number, seed, origin.to_dict(), started_from=None if held is None else held.id, verified=held is not None
+                number,
+                seed,
+                origin.to_dict(),
+                started_from=None if held is None else held.id,
+                verified=held is not None,
             )
-            self.branch_id = self.journal.begin_branch(self.attempt_id, 0, None, 0 if held is None else held.step, "start", None)
+            self.branch_id = self.journal.begin_branch(
+                self.attempt_id, 0, None, 0 if held is None else held.step, "start", None
+            )
             self.branch_number = 0
             self.attempt_number_of_row = number
         self.began_from = None if held is None else held.id
@@ -179,7 +161,9 @@ class Conductor:
             self.machine.start(seed, origin, seconds=self.reset_seconds, base=0 if held is None else held.step)
             self.next_attempt = None
             self.open_lane()
-            self.stream.send(events.AttemptStarted(self.machine.trace.begun, self.machine.trace.attempt.steps, origin.kind))
+            self.stream.send(
+                events.AttemptStarted(self.machine.trace.begun, self.machine.trace.attempt.steps, origin.kind)
+            )
             if self.saver is not None and held is None and not self.has_reset_snapshot():
                 self.saver.save("reset")
                 self.probe()
@@ -247,7 +231,7 @@ class Conductor:
             report.cost = {**self.step_costs, **report.cost}
             self.step_costs = {}
         if self.redo is not None:
-            return self.boundary_redone(report, seconds)
+            return boundary_redone(self, report, seconds)
         machine = self.machine
         try:
             outcome = machine.advance(report, seconds)
@@ -278,7 +262,7 @@ class Conductor:
             return outcome
         done: Instruction | None = None
         if isinstance(outcome, Decision):
-            done = self.decide(outcome, at)
+            done = decide(self, outcome, at)
         elif self.saver is not None and (outcome is DUE or self.saver.label is not None):
             label, self.saver.label = self.saver.label, None
             self.saver.save("schedule" if label is None else "named", label)
@@ -309,7 +293,7 @@ class Conductor:
         """The judge that an Ask named has answered."""
         outcome = self.machine.reply(ask, answer)
         if self.redo is not None and not isinstance(outcome, Ask):
-            return self.settle_redone(outcome, self.asking)
+            return settle_redone(self, outcome, self.asking)
         return self.attend(outcome, self.asking)
 
     def failed(self, error: BaseException) -> Instruction | Ask | None:
@@ -323,7 +307,7 @@ class Conductor:
         self.error = error
         outcome = self.machine.fail(failure, seconds)
         if self.redo is not None and not isinstance(outcome, Ask):
-            return self.settle_redone(outcome, "failure")
+            return settle_redone(self, outcome, "failure")
         return self.attend(outcome, "failure")
 
     error: BaseException | None = None
@@ -334,76 +318,8 @@ class Conductor:
         seconds, self.last = now - self.last, now
         outcome = self.machine.finish_body(returned, seconds)
         if self.redo is not None and not isinstance(outcome, Ask):
-            return self.settle_redone(outcome, "end")
+            return settle_redone(self, outcome, "end")
         return self.attend(outcome, "end")
-
-    # -- after a kill -------------------------------------------------------------------------------------------
-
-    def boundary_redone(self, report: Report, seconds: float) -> Instruction | Ask | None:
-        redo = self.redo
-        assert redo is not None
-        step = self.machine.trace.attempt.steps + 1
-        row = redo.take_row(step)
-        if row is not None:
-            seconds = row[2]
-        outcome = self.machine.advance(report, seconds)
-        if row is not None:
-            unlike = difference(report, row)
-            if unlike is not None:
-                self.diverge(step, unlike)
-                row = None
-        if row is None and self.add is not None:
-            self.add((step, seconds, report))
-        if isinstance(outcome, Ask):
-            self.asking = "report"
-            return outcome
-        return self.settle_redone(outcome, "report")
-
-    def settle_redone(self, outcome: Outcome, at: str) -> Instruction | Ask | None:
-        """Apply what the journal says of this instant, and nothing that it does not say."""
-        redo = self.redo
-        assert redo is not None
-        event = redo.next_decision(self.machine.trace.attempt.steps, at)
-        ended = self.machine.trace.attempt.status != "running"
-        if event is not None:
-            instruction = self.apply_journaled(event, at)
-        elif ended or redo.over:
-            self.end_redo()
-            return self.attend(outcome, at)
-        else:
-            instruction = self.attend(None if isinstance(outcome, Decision) else outcome, at)
-        if self.redo is not None and self.redo.over:
-            self.end_redo()
-        return instruction
-
-    def end_redo(self) -> None:
-        """All that the journal knew is behind; what it knew and was never reached is marked."""
-        redo, self.redo = self.redo, None
-        if redo is not None and redo.decisions:
-            self.journal.supersede([event["id"] for event in redo.decisions])
-            self.warn("decisions in the journal were not reached again and are marked superseded")
-
-    def apply_journaled(self, event: Any, at: str) -> Instruction | Ask | None:
-        from dalsegno.core.loops.opening import decision_from
-
-        decision = decision_from(event, self.machine)
-        return self.decide(decision, at, journaled=event)
-
-    def diverge(self, step: int, unlike: str) -> None:
-        """A redone step differs from what the journal has: said once, and a branch of its own from here on."""
-        if self.verdict == "exact":
-            self.warn(
-                f"step {step} was taken again and is not the same: {unlike}. The run goes on, approximately; "
-                "`dalsegno check` finds out why"
-            )
-        self.verdict = "approximate"
-        self.branch_number += 1
-        self.branch_id = self.journal.begin_branch(
-            self.attempt_id, self.branch_number, self.branch_id, step - 1, "divergence", None
-        )
-        self.open_branch()
-        assert self.redo is not None
-        self.redo.follow(iter(()))
 
     def snapshot_sent(self, entry: Held, size: int, seconds: float) -> None:
         """A snapshot has been acknowledged: tell the listeners."""
@@ -413,185 +329,13 @@ class Conductor:
 
     # -- decisions ----------------------------------------------------------------------------------------------
 
-    def decide(self, decision: Decision, at: str, journaled: Any = None) -> Instruction | None:
-        """Make a decision durable, then carry it out."""
-        reader = engine = None
-        if isinstance(decision.action, RollBack):
-            reader = self.open_target(decision)
-            if reader is None:
-                return self.give_up(decision, at)
-            engine = reader.get("engine")
-        self.last_decision = decision
-        if journaled is None:
-            status = self.machine.trace.attempt.status
-            self.machine.commit(decision, engine)
-            decision_id = self.journal.decision(
-                attempt=self.attempt_id,
-                branch=self.branch_id,
-                step=decision.step,
-                rule=decision.rule,
-                action=to_json(decision, at, status),
-                saw=decision.saw,
-                state=self.machine.state(),
-                seconds=self.machine.trace.seconds,
-            )
-        else:
-            decision_id = journaled["id"]
-            attempt = self.machine.trace.attempt
-            if isinstance(decision.action, (Restart, Stop)):
-                self.machine.close_attempt()
-            elif isinstance(decision.action, RollBack):
-                self.machine.go_back(decision, engine or {})
-            self.machine.load(journaled["state"], seed=attempt.seed, origin=attempt.origin)
-        self.stream.send(
-            events.DecisionTaken(
-                decision.attempt,
-                decision.step,
-                decision.verb,
-                decision.rule,
-                decision.reason,
-                None if decision.target is None else decision.target.step,
-                journaled is not None,
-            )
-        )
-        if isinstance(decision.action, Adapt):
-            self.apply(decision.changes)
-            return None
-        if isinstance(decision.action, RollBack):
-            return self.go_back(decision, decision_id, reader, engine or {}, at)
-        if isinstance(decision.action, Restart):
-            return self.restart(decision)
-        return self.stop(decision)
-
-    def open_target(self, decision: Decision) -> Any:
-        """A sound reader of the snapshot to go back to, choosing again where the first choice is damaged."""
-        assert self.saver is not None
-        action: Any = decision.action
-        attempt = self.machine.trace.attempt
-        while decision.target is not None:
-            held = decision.target
-            if held.sound:
-                reader = self.saver.open(held)
-                if reader is not None:
-                    return reader
-            objective = self.machine.snapshot_objective()
-            decision.target = choose(self.machine.ledger, attempt.number, attempt.steps, action.to, objective)
-            if decision.target is not None:
-                own = decision.changes[len(decision.changes) - decision.own :]
-                decision.changes = [*self.machine.changes[decision.target.changes :], *own]
-        return None
-
-    def give_up(self, decision: Decision, at: str) -> Instruction | None:
-        why = f"{decision.rule}: every snapshot to go back to is damaged"
-        return self.decide(
-            Decision(Stop(why), decision.rule, decision.index, decision.step, decision.attempt, why, succeeded=False), at
-        )
-
-    def go_back(
-        self, decision: Decision, decision_id: int, reader: Any, engine: dict[str, Any], at: str
-    ) -> Instruction | None:
-        assert decision.target is not None
-        counter = self.machine.counters.get(decision.index, [0, 0, 0])
-        if counter[0] == 2 and not decision.own:
-            self.warn(
-                f"{decision.rule} has gone back twice to step {decision.target.step} without a change: the same steps "
-                "are taken again and will end the same way; give roll_back a change (then=) or skip="
-            )
-        self.begin_branch(decision.target.step, "roll back", decision_id)
-        landing = Landing(reader, engine, decision.changes, decision.target.step)
-        if at == "report":
-            self.land(landing)
-            self.open_lane()
-            self.last = time.perf_counter()
-            return AGAIN
-        self.landing = landing
-        return AGAIN
-
-    def begin_branch(self, step: int, cause: str, decision_id: int) -> None:
-        """The branch that a decision began: the journal's, where it is there already."""
-        for row in self.journal.branches_of(self.attempt_id):
-            if row["decision"] == decision_id:
-                self.branch_id, self.branch_number = row["id"], row["number"]
-                return
-        self.branch_number += 1
-        self.branch_id = self.journal.begin_branch(
-            self.attempt_id, self.branch_number, self.branch_id, step, cause, decision_id
-        )
-
     def restart(self, decision: Decision) -> Instruction:
-        self.end_attempt_row()
+        end_attempt_row(self)
         self.next_attempt = (decision.origin or Origin(), decision.target)
         self.wait = decision.wait
         return ENDED
 
     wait = 0.0
-
-    def stop(self, decision: Decision) -> Instruction:
-        action: Any = decision.action
-        restored = False
-        if action.restore is not None and decision.target is not None and self.saver is not None:
-            reader = self.saver.open(decision.target) if decision.target.sound else None
-            if reader is not None:
-                self.subject.load(reader.get("process"))
-                restored = True
-        if self.saver is not None and self.is_ready and not decision.unanswered:
-            self.save_end(restored)
-        self.end_attempt_row()
-        self.finish(decision)
-        if decision.unanswered and self.error is not None:
-            raise self.error
-        return ENDED
-
-    def save_end(self, restored: bool) -> None:
-        """A run's end is a snapshot too, unless this very state has been saved already."""
-        assert self.saver is not None
-        attempt = self.machine.trace.attempt
-        held = [entry for entry in self.machine.ledger if entry.attempt == attempt.number and entry.sound]
-        newest = max(held, key=lambda entry: entry.order, default=None)
-        if restored or newest is None or newest.step != attempt.steps or newest.branch != self.branch_id:
-            self.saver.save("end")
-
-    def end_attempt_row(self) -> None:
-        summary = self.machine.trace.attempts[-1]
-        summary.reset_seconds = self.reset_seconds
-        row = summary_to_dict(summary)
-        row["returned"] = self.savable(summary.returned)
-        now = time.perf_counter()
-        self.note_paid(now)
-        failure = summary.failure
-        self.journal.end_attempt(
-            self.attempt_id,
-            state=summary.state,
-            censored=summary.censored,
-            steps=summary.steps,
-            seconds=summary.seconds,
-            cost=summary.cost,
-            value=summary.value,
-            best_step=None if summary.best is None else summary.best.step,
-            failure=None
-            if failure is None
-            else {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback},
-            returned=row["returned"],
-            reset_seconds=self.reset_seconds,
-            summary=row,
-        )
-        self.stream.send(events.AttemptEnded(summary.number, summary.state, self.machine.trace.attempt.steps))
-
-    def savable(self, returned: Any) -> Any:
-        """What a function returned, if the journal can hold it."""
-        if returned is None or not self.journaled:
-            return None
-        from dalsegno.core.store.codec import dumps
-
-        try:
-            dumps(returned)
-        except UnsavableError:
-            self.warn(
-                f"the function returned a {type(returned).__name__}, which a journal cannot hold: result.returned is "
-                "there in this program, and None where the run is looked up later"
-            )
-            return None
-        return returned
 
     def note_paid(self, now: float) -> None:
         """What was really done in this program since it was last noted."""
@@ -599,51 +343,11 @@ class Conductor:
         self.journal.add_paid(seconds=now - self.paid_since, steps=max(taken - self.paid_steps, 0))
         self.paid_steps, self.paid_since = taken, now
 
-    # -- endings ------------------------------------------------------------------------------------------------
-
     def finish(self, decision: Decision) -> None:
-        """The run is over: its result is stored, and is what every later call returns."""
-        self.check_names()
-        trace = self.machine.trace
-        state = "failed" if decision.unanswered else "finished"
-        by_rule = decision.rule if decision.index >= 0 else None
-        paid = self.journal.paid()
-        self.result = Result(
-            state,
-            decision.succeeded,
-            decision.reason,
-            by_rule,
-            trace.steps,
-            trace.seconds,
-            dict(trace.cost),
-            list(trace.attempts),
-            self.machine.best(),
-            trace.attempts[-1].returned if trace.attempts else None,
-            trace.attempt.steps,
-            paid,
-            self.verdict,
-            list(self.warned),
-            self.journal.run_id,
-            self.name,
-            self.root_seed,
-            self.journal.shown_path,
-        )
-        outcome = self.result.to_dict()
-        outcome.pop("attempts")
-        outcome["returned"] = self.savable(outcome["returned"])
-        self.journal.end_run(state=state, outcome=outcome)
-        self.stream.send(events.RunEnded(state, decision.reason, by_rule))
+        """The run is over."""
+        finish(self, decision)
 
-    def check_names(self) -> None:
-        """Warn once of a metric that a rule waited for and no report ever carried."""
-        seen = self.machine.trace.names
-        for bound in self.machine.bound:
-            if bound.rule is None:
-                continue
-            for name in bound.rule.condition.metric_names():
-                if name not in seen and self.machine.trace.steps:
-                    known = ", ".join(seen) or "none at all"
-                    self.warn(f"{name!r}, which {bound.name} waits for, was never reported; reported were: {known}")
+    # -- endings ------------------------------------------------------------------------------------------------
 
     def interrupt(self) -> None:
         """A signal has come: save the state of this boundary and leave as it asks."""
@@ -666,31 +370,6 @@ class Conductor:
 
     # -- costly calls -------------------------------------------------------------------------------------------
 
-    def instant(self) -> tuple[int, int, int]:
-        """The place that a call belongs to: attempt, branch, and the step being taken."""
-        step = self.machine.trace.attempt.steps + (0 if self.at_end else 1) if self.is_ready else 0
-        return self.attempt_id, self.branch_id, step
-
-    def charge_call(self, cost: dict[str, float]) -> None:
-        """What a call cost belongs to the step it was made in."""
-        for unit, amount in cost.items():
-            self.step_costs[unit] = self.step_costs.get(unit, 0.0) + amount
-
-    def charge_judge(self) -> None:
-        """What a judge cost is charged to the run at once: its step has been reported already."""
-        costs, self.step_costs = self.step_costs, {}
-        self.machine.charge(costs)
-
-    def called_twice(self, place: tuple[int, int, int], key: str) -> bool:
-        """Whether this key has been used before in the step being taken."""
-        if self.calls_in_step and next(iter(self.calls_in_step))[:3] != place:
-            self.calls_in_step.clear()
-        whole = (*place, key)
-        if whole in self.calls_in_step:
-            return True
-        self.calls_in_step.add(whole)
-        return False
-
     # -- around the attempts ------------------------------------------------------------------------------------
 
     def start_failed(self) -> None:
@@ -703,7 +382,9 @@ class Conductor:
         origin = self.next_attempt[0]
         now = time.perf_counter()
         self.reset_seconds, self.last = now - self.last, now
-        self.machine.start(attempt_seed(self.root_seed, self.machine.trace.begun + 1), origin, seconds=self.reset_seconds)
+        self.machine.start(
+            attempt_seed(self.root_seed, self.machine.trace.begun + 1), origin, seconds=self.reset_seconds
+        )
         self.next_attempt = None
         self.open_lane()
 
@@ -729,25 +410,3 @@ class Conductor:
                 state: dict[str, Any] = reader.get("process")
                 return state
         return None
-
-
-def to_json(decision: Decision, at: str, status: str) -> dict[str, Any]:
-    """A decision as plain values: enough to carry it out again."""
-    return {
-        "verb": decision.verb,
-        "index": decision.index,
-        "escalated": decision.escalated,
-        "at": at,
-        "status": status,
-        "reason": decision.reason,
-        "succeeded": decision.succeeded,
-        "unanswered": decision.unanswered,
-        "target": None if decision.target is None else decision.target.id,
-        "target_step": None if decision.target is None else decision.target.step,
-        "target_name": None if decision.target is None else decision.target.name,
-        "changes": [change.to_list() for change in decision.changes],
-        "own": decision.own,
-        "origin": None if decision.origin is None else decision.origin.to_dict(),
-        "wait": decision.wait,
-        "attempt": decision.attempt,
-    }

@@ -7,7 +7,7 @@ drawn until the place is reached).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +70,10 @@ class Course:
         """Register a call of ``over``; the k-th call of a program is the k-th call of every program."""
         if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0):
             raise UsageError(f"epochs={epochs!r}: expected a whole number of at least 0")
-        if not hasattr(iterable, "__iter__") and not hasattr(iterable, "__getitem__") and not hasattr(
-            iterable, "__aiter__"
+        if (
+            not hasattr(iterable, "__iter__")
+            and not hasattr(iterable, "__getitem__")
+            and not hasattr(iterable, "__aiter__")
         ):
             raise UsageError(f"attempt.over got a {type(iterable).__name__}, which cannot be iterated over")
         one_shot = hasattr(iterable, "__next__") or hasattr(iterable, "__anext__")
@@ -131,25 +133,30 @@ class Course:
         if self.call > call:
             return False
         here = self.calls[self.call]
-        for holder in (here.iterable, getattr(here.iterable, "sampler", None)):
-            if callable(getattr(holder, "set_epoch", None)) and here.epochs > 1:
-                holder.set_epoch(self.epoch)
+        self.tell_epoch(here)
         if here.how == "count" and not here.one_shot:
             self.epoch_start = self.capture(here.iterable)
         self.iterator = self.iterate(here, self.index)
         return True
+
+    def tell_epoch(self, call: Call) -> None:
+        """A loader or sampler that shuffles by epoch is told which one it is."""
+        for holder in (call.iterable, getattr(call.iterable, "sampler", None)):
+            set_epoch = getattr(holder, "set_epoch", None)
+            if callable(set_epoch) and call.epochs > 1:
+                set_epoch(self.epoch)
 
     def end_epoch(self) -> None:
         self.iterator, self.loader_state = None, None
         self.epoch, self.index = self.epoch + 1, 0
 
     @staticmethod
-    def iterate(call: Call, index: int) -> Iterator[Any] | AsyncIterator[Any]:
+    def iterate(call: Call, index: int) -> Any:
         iterable = call.iterable
         if call.how == "index":
             return (iterable[i] for i in range(index, len(iterable)))
         if hasattr(iterable, "__aiter__"):
-            return iterable.__aiter__()  # type: ignore[no-any-return]
+            return iterable.__aiter__()
         return iter(iterable)
 
     @staticmethod
@@ -205,9 +212,7 @@ class Course:
             for place, state in self.epoch_start["own"].items():
                 if place in own:
                     self.set_generator(place, own[place], state)
-        for holder in (here.iterable, getattr(here.iterable, "sampler", None)):
-            if callable(getattr(holder, "set_epoch", None)) and here.epochs > 1:
-                holder.set_epoch(self.epoch)
+        self.tell_epoch(here)
         self.iterator = self.iterate(here, 0)
         self.draw_to_place()
 

@@ -12,7 +12,8 @@ from typing import Any
 from dalsegno.core import events
 from dalsegno.core.errors import UsageError
 from dalsegno.core.loops.attempt import Attempt
-from dalsegno.core.loops.conductor import AGAIN, ENDED, Conductor
+from dalsegno.core.loops.conductor import Conductor
+from dalsegno.core.loops.instructions import AGAIN, ENDED
 from dalsegno.core.loops.judging import answer, answer_async
 from dalsegno.core.loops.opening import open_run
 from dalsegno.core.once import CURRENT

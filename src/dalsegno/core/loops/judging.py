@@ -7,7 +7,7 @@ from typing import Any
 
 from dalsegno.core.decisions import Ask
 from dalsegno.core.loops.conductor import Conductor
-from dalsegno.core.once import once, once_async
+from dalsegno.core.once import charge_judge, once, once_async
 
 
 def key_of(ask: Ask) -> str:
@@ -35,7 +35,7 @@ def answer(conductor: Conductor, instruction: Any) -> Any:
         ask = instruction
         function, subject = ask.judge.function, conductor.subject.target
         said = once(key_of(ask), lambda: as_values(function(subject)), cost=verdict_cost)
-        conductor.charge_judge()
+        charge_judge(conductor)
         instruction = conductor.reply(ask, said["accept"])
     return instruction
 
@@ -51,6 +51,6 @@ async def answer_async(conductor: Conductor, instruction: Any) -> Any:
             return as_values(await verdict if inspect.isawaitable(verdict) else verdict)
 
         said = await once_async(key_of(ask), judged, cost=verdict_cost)
-        conductor.charge_judge()
+        charge_judge(conductor)
         instruction = conductor.reply(ask, said["accept"])
     return instruction

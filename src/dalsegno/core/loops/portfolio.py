@@ -16,33 +16,23 @@ from dalsegno.core.actions import Restart, RollBack, Stop
 from dalsegno.core.bound import Bound
 from dalsegno.core.decisions import Decision
 from dalsegno.core.errors import UsageError
-from dalsegno.core.executors import Handle, Task, executor_of
-from dalsegno.core.journal import blocks
-from dalsegno.core.journal.writer import Call, dumps, loads
+from dalsegno.core.executors import Task, executor_of
 from dalsegno.core.loops.conductor import Conductor
-from dalsegno.core.loops.opening import attempts_of, decision_from, open_run, stored_result
-from dalsegno.core.loops.worker import REMOTE, Silent, is_of_run
+from dalsegno.core.loops.deciding import to_json
+from dalsegno.core.loops.opening import open_run
+from dalsegno.core.loops.relaying import Runner, hear
+from dalsegno.core.loops.taking_up import attempts_of, decision_from, stored_result
+from dalsegno.core.loops.worker import Silent, is_of_run
 from dalsegno.core.machine import Machine, all_conditions
 from dalsegno.core.plan import Plan, is_async
 from dalsegno.core.process import Origin
 from dalsegno.core.report import Failure
-from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.result import Result, summary_from_dict
+from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.trace import Attempt
 
 POLL_SECONDS = 0.2
 GRACE = 2.0  # seconds beyond the step's own limit before a worker that sends nothing is killed
-
-
-class Runner:
-    """One attempt under way, as the driver sees it."""
-
-    def __init__(self, handle: Handle, row: int | None, seed: int) -> None:
-        self.handle = handle
-        self.row = row  # the attempt's id in the journal, once it has one
-        self.branch = 0
-        self.view = Attempt(handle.number, seed)
-        self.last = time.perf_counter()
 
 
 class Driver:
@@ -72,7 +62,7 @@ class Driver:
             for handle in self.executor.wait([runner.handle for runner in self.runners], POLL_SECONDS):
                 runner = next((one for one in self.runners if one.handle is handle), None)
                 if runner is not None and self.conductor.result is None:
-                    self.hear(runner)
+                    hear(self, runner)
             self.look_at_clocks()
 
     def fill(self) -> None:
@@ -107,89 +97,6 @@ class Driver:
         self.runners.append(Runner(self.executor.start(task), self.writer.attempt_row(number), seed))
         self.conductor.stream.send(events.AttemptStarted(number, 0, origin.kind))
 
-    def hear(self, runner: Runner) -> None:
-        """One message of a worker: do what it asks, take in its rows, decide what is of the run, answer."""
-        raw = runner.handle.receive()
-        if raw is None:
-            self.lost(runner)
-            return
-        runner.last = time.perf_counter()
-        message = loads(raw.decode())
-        for attempt, branch, first, count, columns, data in message["rows"]:
-            self.take_rows(runner, attempt, branch, first, count, columns, data)
-        method = message["method"]
-        if method == "ended":
-            runner.handle.send(dumps({"value": None, "sequence": self.writer.sequence}).encode())
-            self.ended(runner, *message["args"])
-            return
-        value = self.serve(runner, method, message["args"], message["options"])
-        decision = self.decide(runner) if message["rows"] or method == "progress" else None
-        cut = decision is not None or self.conductor.result is not None
-        runner.handle.send(dumps({"value": value, "sequence": self.writer.sequence, "cut": cut}).encode())
-        if decision is not None:
-            self.carry_out(runner, decision)
-        if self.conductor.interruptions.received is not None:
-            self.interrupt()
-
-    def take_rows(
-        self, runner: Runner, attempt: int, branch: int, first: int, count: int, columns: str, data: bytes
-    ) -> None:
-        view = runner.view
-        rows = list(blocks.unpack(0, first, count, columns, data))
-        add = self.writer.lane(attempt, branch).add_row
-        for row in rows:
-            add(row)
-            view.seconds += row[2]
-            for unit, amount in row[4].items():
-                view.cost[unit] = view.cost.get(unit, 0.0) + amount
-                self.trace.cost[unit] = self.trace.cost.get(unit, 0.0) + amount
-            if row[6] is not None and (view.value is None or row[6] > view.value):
-                view.value = row[6]
-            self.names.update(dict.fromkeys(row[3]))
-        view.steps = first + count - 1
-        self.trace.steps += count
-        self.writer.tick(time.perf_counter())
-
-    def serve(self, runner: Runner, method: str, args: list[Any], options: dict[str, Any]) -> Any:
-        if method == "progress":
-            return None
-        if method == "events":
-            return self.events_of(runner)
-        if method == "snapshot_row":
-            return next(row for row in self.writer.events() if row["kind"] == "snapshot" and row["id"] == args[0])
-        if method == "read_rows":
-            return [list(row) for row in self.writer.read_rows(*args)]
-        if method == "call_begin":
-            call = self.writer.call_begin(*args)
-            return [call.id, call.state, call.idempotency_key, call.inputs_hash, call.value, call.cost]
-        if method == "call_end":
-            self.writer.call_end(Call(args[0], "in flight", "", ""), args[1], args[2])
-            return None
-        if method == "add_paid":
-            self.writer.add_paid(cost=options["cost"])  # seconds are the driver's own
-            return None
-        if method == "begin_attempt":
-            runner.row = self.writer.begin_attempt(*args, **options)
-            return runner.row
-        if method == "begin_branch":
-            runner.branch = self.writer.begin_branch(*args)
-            return runner.branch
-        if method in REMOTE:
-            return getattr(self.writer, method)(*args, **options)
-        raise UsageError(f"a worker asked for {method!r}, which is not to be had")
-
-    def events_of(self, runner: Runner) -> list[dict[str, Any]]:
-        """The history of one attempt, for it to take itself up from."""
-        if runner.row is None:
-            return []
-        history = []
-        for row in self.writer.events():
-            if row["kind"] == "attempt" and row["id"] == runner.row:
-                history.append(row)
-            elif row["kind"] != "attempt" and row["attempt"] == runner.row and not row.get("action", {}).get("driver"):
-                history.append(row)
-        return history
-
     # -- deciding what is of the run ----------------------------------------------------------------------------
 
     def decide(self, runner: Runner) -> Decision | None:
@@ -221,8 +128,6 @@ class Driver:
             self.stop(decision)
 
     def journal_decision(self, runner: Runner, decision: Decision) -> None:
-        from dalsegno.core.loops.conductor import to_json
-
         action = {**to_json(decision, "report", runner.view.status), "driver": True}
         self.writer.decision(
             attempt=runner.row or 0,
@@ -338,7 +243,10 @@ class Driver:
         view.status, view.failure = "failed", failure
         own = self.decide(runner)
         told = {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback}
-        self.close_row(runner, {"state": "failed", "censored": False, "steps": view.steps, "seconds": view.seconds, "failure": told})
+        self.close_row(
+            runner,
+            {"state": "failed", "censored": False, "steps": view.steps, "seconds": view.seconds, "failure": told},
+        )
         asked = Machine([Silent(rule) if is_of_run(rule) else rule for rule in self.plan.rules])
         asked.trace.attempt = Attempt(view.number)
         theirs = asked.fail(failure, 0.0)
@@ -397,7 +305,10 @@ class Driver:
             for runner in [one for one in self.runners if now - one.last > seconds(limit) + GRACE]:
                 self.runners.remove(runner)
                 runner.handle.kill()
-                self.fail(runner, Failure(("TimeoutError",), f"a step did not return within {limit} s: its program was killed"))
+                self.fail(
+                    runner,
+                    Failure(("TimeoutError",), f"a step did not return within {limit} s: its program was killed"),
+                )
         if now - self.conductor.paid_since > 0.5:
             self.writer.add_paid(seconds=now - self.conductor.paid_since)
             self.conductor.paid_since = now
@@ -419,7 +330,11 @@ class Driver:
             for unit, amount in row[4].items():
                 self.trace.cost[unit] = self.trace.cost.get(unit, 0.0) + amount
         self.trace.seconds = self.writer.paid()["seconds"]
-        stops = [row for row in history if row["kind"] == "decision" and row["action"].get("driver") and row["verb"] == "stop"]
+        stops = [
+            row
+            for row in history
+            if row["kind"] == "decision" and row["action"].get("driver") and row["verb"] == "stop"
+        ]
         for row in attempts:
             if row["state"] == "open" and not stops:
                 self.starts.append((row["number"], Origin.from_dict(row["origin"]), row["started_from"]))

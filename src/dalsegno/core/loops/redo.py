@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dalsegno.core.decisions import Ask, Decision, Outcome
+from dalsegno.core.loops.instructions import Instruction
 from dalsegno.core.report import Report
+
+if TYPE_CHECKING:
+    from dalsegno.core.loops.conductor import Conductor
 
 
 class Redo:
@@ -67,3 +72,75 @@ def difference(report: Report, row: Any) -> str | None:
     if not same(report.value, value):
         return f"value was {value!r} and is {report.value!r}"
     return None
+
+
+def boundary_redone(conductor: Conductor, report: Report, seconds: float) -> Instruction | Ask | None:
+    redo = conductor.redo
+    assert redo is not None
+    step = conductor.machine.trace.attempt.steps + 1
+    row = redo.take_row(step)
+    if row is not None:
+        seconds = row[2]
+    outcome = conductor.machine.advance(report, seconds)
+    if row is not None:
+        unlike = difference(report, row)
+        if unlike is not None:
+            diverge(conductor, step, unlike)
+            row = None
+    if row is None and conductor.add is not None:
+        conductor.add((step, seconds, report))
+    if isinstance(outcome, Ask):
+        conductor.asking = "report"
+        return outcome
+    return settle_redone(conductor, outcome, "report")
+
+
+def settle_redone(conductor: Conductor, outcome: Outcome, at: str) -> Instruction | Ask | None:
+    """Apply what the journal says of this instant, and nothing that it does not say."""
+    redo = conductor.redo
+    assert redo is not None
+    event = redo.next_decision(conductor.machine.trace.attempt.steps, at)
+    ended = conductor.machine.trace.attempt.status != "running"
+    if event is not None:
+        instruction = apply_journaled(conductor, event, at)
+    elif ended or redo.over:
+        end_redo(conductor)
+        return conductor.attend(outcome, at)
+    else:
+        instruction = conductor.attend(None if isinstance(outcome, Decision) else outcome, at)
+    if conductor.redo is not None and conductor.redo.over:
+        end_redo(conductor)
+    return instruction
+
+
+def end_redo(conductor: Conductor) -> None:
+    """All that the journal knew is behind; what it knew and was never reached is marked."""
+    redo, conductor.redo = conductor.redo, None
+    if redo is not None and redo.decisions:
+        conductor.journal.supersede([event["id"] for event in redo.decisions])
+        conductor.warn("decisions in the journal were not reached again and are marked superseded")
+
+
+def apply_journaled(conductor: Conductor, event: Any, at: str) -> Instruction | Ask | None:
+    from dalsegno.core.loops.deciding import decide
+    from dalsegno.core.loops.taking_up import decision_from
+
+    decision = decision_from(event, conductor.machine)
+    return decide(conductor, decision, at, journaled=event)
+
+
+def diverge(conductor: Conductor, step: int, unlike: str) -> None:
+    """A redone step differs from what the journal has: said once, and a branch of its own from here on."""
+    if conductor.verdict == "exact":
+        conductor.warn(
+            f"step {step} was taken again and is not the same: {unlike}. The run goes on, approximately; "
+            "`dalsegno check` finds out why"
+        )
+    conductor.verdict = "approximate"
+    conductor.branch_number += 1
+    conductor.branch_id = conductor.journal.begin_branch(
+        conductor.attempt_id, conductor.branch_number, conductor.branch_id, step - 1, "divergence", None
+    )
+    conductor.open_branch()
+    assert conductor.redo is not None
+    conductor.redo.follow(iter(()))

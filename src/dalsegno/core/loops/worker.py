@@ -17,10 +17,14 @@ from dalsegno.core.decisions import Decision
 from dalsegno.core.executors.base import Task
 from dalsegno.core.journal import blocks
 from dalsegno.core.journal.writer import Call, Lane, dumps, loads
-from dalsegno.core.loops.conductor import ENDED, Conductor, Instruction, to_json
+from dalsegno.core.loops.conductor import Conductor
+from dalsegno.core.loops.deciding import to_json
 from dalsegno.core.loops.drive import run_function, run_process
-from dalsegno.core.loops.opening import held_from, objective_of, promised, schedule_of, store_of, take_up
+from dalsegno.core.loops.ending import end_attempt_row
+from dalsegno.core.loops.instructions import ENDED, Instruction
+from dalsegno.core.loops.opening import objective_of, promised, schedule_of, store_of
 from dalsegno.core.loops.saving import Saver
+from dalsegno.core.loops.taking_up import held_from, take_up
 from dalsegno.core.machine import Machine
 from dalsegno.core.once import CURRENT
 from dalsegno.core.process import Origin
@@ -155,7 +159,7 @@ class Worker(Conductor):
     outcome: dict[str, Any] | None = None
 
     def restart(self, decision: Decision) -> Instruction:
-        self.end_attempt_row()
+        end_attempt_row(self)
         self.tell(decision)
         return ENDED
 
@@ -167,9 +171,7 @@ class Worker(Conductor):
         self.outcome = {"decision": to_json(decision, "end", summary.state), "rule": decision.rule}
         self.outcome["verdict"], self.outcome["warnings"] = self.verdict, list(self.warned)
         self.outcome["names"] = list(self.machine.trace.names)
-        self.result = Result(
-            "finished", decision.succeeded, decision.reason, decision.rule, 0, 0.0, {}, []
-        )
+        self.result = Result("finished", decision.succeeded, decision.reason, decision.rule, 0, 0.0, {}, [])
 
 
 def work(task: Task, exchange: Exchange) -> None:

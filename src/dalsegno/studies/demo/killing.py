@@ -94,7 +94,7 @@ def run_with_kills(
     told: Callable[[Line], None] = lambda line: None,
     stop: threading.Event | None = None,
 ) -> Course:
-    """Start ``command``, kill it at each of ``kills`` in turn, start it again, and let the last one end by itself.
+    """Start ``command``, kill it at each of ``kills`` and start it again, and let the last one end by itself.
 
     ``told`` hears of every step; where ``stop`` is set, from another thread, the program is killed and left.
     Raises :class:`DemoError` if a program ends before its kill, ends with a status other than 0, or takes no

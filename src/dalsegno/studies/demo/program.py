@@ -77,5 +77,6 @@ def close(show: Show, out: Path, figures: dict[str, Any], checks: dict[str, bool
         show.say(f"[bold red]{len(failed)} of {len(checks)} checks did not hold:[/] " + "; ".join(failed))
     else:
         show.say(
-            f"All {len(checks)} checks held. {figures['seconds']:.0f} s in all; every figure is in {out / 'figures.json'}."
+            f"All {len(checks)} checks held. {figures['seconds']:.0f} s in all. "
+            f"Every figure is in {out / 'figures.json'}."
         )

@@ -35,7 +35,7 @@ from dalsegno.studies.demo.show import Show
 
 @dataclass(frozen=True)
 class Setting:
-    """The set: squares of ``order`` with ``holes`` = 1.8 order ** 1.55, and the nodes after which one is given up."""
+    """Squares of ``order`` with ``holes`` = 1.8 order ** 1.55; after ``cap`` nodes one is given up."""
 
     order: int = 25
     holes: int = 264
@@ -49,7 +49,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Task:
-    """One instance, solved under one policy with one seed. ``cutoff`` is the fixed one, or Luby's unit, in nodes."""
+    """One instance under one policy with one seed. ``cutoff`` is the fixed one, or Luby's unit, in nodes."""
 
     policy: str
     cutoff: int
@@ -142,7 +142,8 @@ def run_part(show: Show, folder: Path, setting: Setting) -> dict[str, Any]:
     ratio = setting.holes / setting.order**1.55
     show.say(
         f"Latin squares of order {setting.order} with {setting.holes} of {setting.order**2} cells emptied: "
-        f"{ratio:.2f} x n^1.55, near the hardest, 1.7.\nSampled from seed {setting.seed}; every one has a solution. "
+        f"{ratio:.2f} x n^1.55, near the hardest, 1.7.\n"
+        f"Sampled from seed {setting.seed}; every one has a solution. "
         f"Randomised backtracking with propagation. Compiling took {compiling:.1f} s, not counted below."
     )
     journal = folder / "search.db"

@@ -1,4 +1,4 @@
-"""What the searches cost: the choice of a cutoff, intervals by the bootstrap, how heavy the tail is, and the tables."""
+"""What the searches cost: choosing a cutoff, intervals by the bootstrap, how heavy the tail is, the tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Costs = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Solved:
-    """What one search cost. ``solved`` is false where it was given up: ``nodes`` is then a lower bound (censored)."""
+    """What one search cost. Where it was given up, ``solved`` is false and ``nodes`` a lower bound (censored)."""
 
     policy: str
     instance: int
@@ -62,7 +62,7 @@ def best_cutoff(nodes: Costs, won: npt.NDArray[np.bool_]) -> int:
 def bootstrap(
     costs: dict[str, Costs], draws: int = 4000, seed: int = 0
 ) -> dict[str, dict[str, tuple[float, ...]]]:
-    """Total cost of the set (mean over seeds) and its share of no restart, each with a 95 % percentile interval.
+    """Total cost of the set (mean over seeds) and its share of no restart, each with a 95 % interval.
 
     Seeds are resampled within each instance, the same for all policies: a seed's first attempt is the same in
     each.
@@ -84,7 +84,7 @@ def bootstrap(
 
 
 def tail(nodes: Costs, won: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """How heavy the tail of runs without restarts is: of all runs, and of each against its own instance's median.
+    """How heavy the tail of runs without restarts is: of all, and of each against its instance's median.
 
     A run that was given up was still running at its last node; ``mean`` and the longest are then lower
     bounds.
@@ -108,7 +108,7 @@ def luby_unit(nodes: Costs) -> int:
 
 
 def measure(solved: list[Solved], cutoffs: dict[str, int], cap: int) -> dict[str, Any]:
-    """Every figure of the test set, and whether the checks held. ``cutoffs`` has the fixed cutoff and Luby's unit."""
+    """Every figure of the test set, and whether the checks held; ``cutoffs`` by policy."""
     grids = {policy: grid(solved, policy) for policy in cutoffs}
     costs = {policy: nodes for policy, (nodes, _) in grids.items()}
     figures = bootstrap(costs)
@@ -162,10 +162,11 @@ def print_part(show: Show, figures: dict[str, Any], training: int, cap: int) -> 
     seeds = len(figures["policies"][NONE]["by_seed"])
     censored = figures["censored"]
     show.table(
-        f"What it costs to solve the whole set, in nodes: mean of {seeds} seeds, with 95 % bootstrap intervals",
+        f"What it costs to solve the whole set, in nodes: mean of {seeds} seeds, 95 % bootstrap intervals",
         ["policy", "total nodes", "interval", "share", "interval", "restarts", "seconds", "solved"],
         [row(policy, figure) for policy, figure in figures["policies"].items()],
-        f"Cutoff and Luby's unit were chosen on {training} other squares. Given up after {count(cap)} nodes: {censored} "
+        f"Cutoff and Luby's unit were chosen on {training} other squares. "
+        f"Given up after {count(cap)} nodes: {censored} "
         + (
             "searches."
             if not censored

@@ -1,4 +1,4 @@
-"""What the demonstration prints: tables, and bars with an estimate of the time left where somebody is watching."""
+"""What the demonstration prints: tables, and bars with the time left where somebody is watching."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def build(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 
 def update(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
-    """One step on a batch, moved by up to two pixels at random (torch's own generator: it is part of the state)."""
+    """One step on a batch, moved by up to two pixels at random (by torch's generator, part of the state)."""
     down, right = torch.randint(-2, 3, (2,)).tolist()
     images = torch.roll(torch.from_numpy(batch.images), (down, right), dims=(2, 3))
     loss = nn.functional.cross_entropy(model(images), torch.from_numpy(batch.labels))
@@ -61,7 +61,7 @@ def accuracy(model: nn.Module, path: str) -> float:
 
 
 class StepLog:
-    """Every step taken, for whoever wants to know what a kill cost: one unbuffered line each, which a kill leaves."""
+    """Every step taken, for whoever wants to know what a kill cost: an unbuffered line each."""
 
     def __init__(self, path: str | None) -> None:
         self.file = None if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

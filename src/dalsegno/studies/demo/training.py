@@ -1,4 +1,4 @@
-"""The first part: training that is killed twice and meets a corrupted shard, beside runs that tell what that did.
+"""The first part: training that is killed and meets a corrupted shard, beside runs that tell what that did.
 
 Four runs of ``train_mnist.py``, each a program of its own with a journal of its own:
 
@@ -34,7 +34,7 @@ SKIP = 12  # batches left out around a spike: the corrupted shard, wherever in i
 
 @dataclass(frozen=True)
 class Setting:
-    """``epochs`` over the shards, a snapshot every ``every`` steps; ``seed`` gives data, kills and weights."""
+    """``epochs`` over the shards, a snapshot every ``every`` steps; ``seed`` is of data, kills, weights."""
 
     epochs: int = 3
     every: int = 10
@@ -43,7 +43,7 @@ class Setting:
 
     @property
     def epoch_steps(self) -> int:
-        """Steps that an epoch has on the line that counts, once the batches around the corrupted shard are left out."""
+        """Steps of an epoch on the line that counts, with the batches around the corrupted shard left out."""
         return digits.SHARDS * digits.BATCHES_PER_SHARD - SKIP
 
 
@@ -116,8 +116,9 @@ def run_part(show: Show, folder: Path, setting: Setting) -> dict[str, Any]:
     began = time.monotonic()
     digits.prepare(folder / "shards", folder.parent / "cache", setting.seed)
     show.say(
-        f"A small convolutional network on {digits.SHARDS} shards of {digits.BATCH * digits.BATCHES_PER_SHARD} MNIST "
-        f"digits (shard {digits.CORRUPTED} is corrupted), {setting.epochs} epochs in\nbatches of {digits.BATCH}; "
+        f"A small convolutional network on {digits.SHARDS} shards of {digits.BATCH * digits.BATCHES_PER_SHARD} "
+        f"MNIST digits (shard {digits.CORRUPTED} is corrupted), {setting.epochs} epochs in\n"
+        f"batches of {digits.BATCH}; "
         f"a snapshot every {setting.every} steps. Four runs of train_mnist.py, each with its own journal."
     )
     with show.bars() as bars:

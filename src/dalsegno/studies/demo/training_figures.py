@@ -15,7 +15,7 @@ KILLED, UNDISTURBED, EPOCHS, NO_RULE = "killed", "undisturbed", "epoch checkpoin
 
 @dataclass(frozen=True)
 class Loss:
-    """What one kill cost, in steps that had to be taken again; ``epoch_measured`` is of the run with epoch checkpoints."""
+    """What one kill cost, in steps taken again; ``epoch_measured`` is of the run with epoch checkpoints."""
 
     step: int
     went_on_at: int
@@ -39,7 +39,7 @@ def steps_lost(course: Course) -> list[tuple[int, int, int]]:
 
 
 def steps_into_epoch(course: Course) -> list[int]:
-    """For each kill: the steps since the epoch began, which is what a checkpoint at its start would have lost."""
+    """For each kill: the steps since the epoch began, which a checkpoint at its start would have lost."""
     found, start = [], 0
     for life in course.lives:
         for line in life.lines:
@@ -51,7 +51,7 @@ def steps_into_epoch(course: Course) -> list[int]:
 
 
 def average_losses(course: Course, every: int) -> tuple[float, float]:
-    """Steps that a kill loses, averaged over all instants of a run: with a snapshot every ``every`` steps, and an epoch."""
+    """Steps a kill loses, averaged over all instants of a run: a snapshot every ``every`` steps, and an epoch."""
     start, since_snapshot, since_epoch = 0, 0, 0
     for line in course.lines:
         if line.place == 0:
@@ -75,7 +75,7 @@ def line_that_counts(course: Course) -> dict[int, float]:
 
 
 def decisions_of(journal: Path) -> list[dict[str, Any]]:
-    """What was decided in the one run of a journal: where, what, by which rule, from what it saw, back to where."""
+    """What was decided in the one run of a journal: where, what, by which rule, on what, back to where."""
     import dalsegno as ds
 
     found = []
@@ -167,8 +167,9 @@ def print_part(show: Show, figures: dict[str, Any]) -> None:
             [row[name] for name in ("step", "went_on_at", "lost", "epoch_computed", "epoch_measured")]
             for row in figures["losses"]
         ],
-        "Measured: a run with a snapshot at the end of an epoch only, killed at the same steps. Over all instants at "
-        f"which a kill\ncould have come, {often:.0f} steps would be lost on average, and {seldom:.0f} with epoch checkpoints.",
+        "Measured: a run with a snapshot at the end of an epoch only, killed at the same steps.\n"
+        f"Averaged over all instants at which a kill could have come: {often:.0f} steps are lost, "
+        f"{seldom:.0f} with epoch checkpoints.",
     )
     show.table(
         "What each spike of the loss led to",
@@ -195,8 +196,8 @@ def print_part(show: Show, figures: dict[str, Any]) -> None:
                 run["steps_taken"],
                 run["programs"],
                 run["roll_backs"],
+                f"{run['seconds']:.1f}",
             ]
-            + [f"{run['seconds']:.1f}"]
             for name, run in figures["runs"].items()
         ],
     )

@@ -1,4 +1,4 @@
-"""Quasigroup completion: fill a partly filled latin square, by a randomised search with heavy-tailed run times.
+"""Quasigroup completion: fill up a latin square, by a randomised search with heavy-tailed run times.
 
 The benchmark of Gomes, Selman, Crato and Kautz (2000) for restarts.  ``squares`` makes the instances from a
 seed, ``Completion`` is the search as a Process, ``kernel`` is its compiled inner loop (Numba, imported at

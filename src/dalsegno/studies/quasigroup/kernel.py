@@ -134,7 +134,7 @@ def switch(what, masks):
 
 @njit(cache=True)
 def rule_out(hidden, i, j, v, masks, trail, numbers, waiting, count):
-    """Rule value v out of cell (i, j). The new length of ``waiting``, of cells thereby fixed; -1 at a contradiction."""
+    """Rule value v out of cell (i, j). The new length of ``waiting`` (cells thereby fixed), or -1: contradiction."""
     what = i << 12 | j << 6 | v
     trail[numbers[TOP]] = what
     numbers[TOP] += 1
@@ -160,7 +160,7 @@ def rule_out(hidden, i, j, v, masks, trail, numbers, waiting, count):
 
 @njit(cache=True)
 def propagate(hidden, masks, trail, numbers, waiting, count):
-    """Carry the fixed cells in ``waiting`` through rows and columns to a fixed point; False at a contradiction."""
+    """Carry the fixed cells in ``waiting`` through rows and columns to a fixed point; False: contradiction."""
     while count > 0:
         count -= 1
         what = waiting[count]
@@ -193,7 +193,7 @@ def propagate(hidden, masks, trail, numbers, waiting, count):
 
 @njit(cache=True)
 def set_up(order, hidden, cells, masks, trail, numbers, waiting):
-    """Begin a search: propagate the given cells (``cells`` is -1 where none is given); EXHAUSTED at a contradiction."""
+    """Begin a search: propagate the given cells (``cells`` is -1 for a hole); EXHAUSTED: contradiction."""
     masks[:] = (np.int64(1) << order) - 1
     numbers[:] = 0
     for i in range(order):

@@ -137,13 +137,14 @@ def check_givens(givens: npt.ArrayLike) -> Square:
     if array.min() < -1 or array.max() >= array.shape[0]:
         row, column = np.argwhere((array < -1) | (array >= array.shape[0]))[0]
         raise UsageError(
-            f"givens[{row}, {column}] is {array[row, column]}: expected -1 for a hole or a value from 0 to {array.shape[0] - 1}"
+            f"givens[{row}, {column}] is {array[row, column]}: "
+            f"expected -1 for a hole or a value from 0 to {array.shape[0] - 1}"
         )
     return array.astype(np.int64, order="C")
 
 
 def warm_up() -> float:
-    """Compile the kernel, or load it from Numba's cache; the seconds that took (apart from any search's run time)."""
+    """Compile the kernel, or load it from Numba's cache; the seconds that took, apart from any search."""
     began = time.perf_counter()
     from dalsegno.studies.quasigroup.squares import square_with_holes
 

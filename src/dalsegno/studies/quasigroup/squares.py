@@ -69,7 +69,7 @@ def square_with_holes(order: int, holes: int, seed: int) -> Square:
 
 
 def partial_square(order: int, filled: int, seed: int) -> Square:
-    """A square with ``filled`` cells given at random, no value twice in a row or column: it may have no completion.
+    """A square with ``filled`` random cells, no value twice in a row or column: it may have no completion.
 
     The original problem of Gomes and Selman (1997); about half have a completion with 42 % of the cells
     filled, the hardest place.  Raises :class:`UsageError` where a hundred tries cannot place so many.

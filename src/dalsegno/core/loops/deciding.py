@@ -1,0 +1,178 @@
+"""Deciding: a decision is made durable, then carried out; the same way after a kill, from the journal's row of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dalsegno.core import events
+from dalsegno.core.actions import Adapt, Restart, RollBack, Stop
+from dalsegno.core.answering import snapshot_objective
+from dalsegno.core.decisions import Decision
+from dalsegno.core.ledger import choose
+from dalsegno.core.loops.ending import end_attempt_row
+from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction, Landing
+
+if TYPE_CHECKING:
+    from dalsegno.core.loops.conductor import Conductor
+
+
+def decide(conductor: Conductor, decision: Decision, at: str, journaled: Any = None) -> Instruction | None:
+    """Make a decision durable, then carry it out."""
+    reader = engine = None
+    if isinstance(decision.action, RollBack):
+        reader = open_target(conductor, decision)
+        if reader is None:
+            return give_up(conductor, decision, at)
+        engine = reader.get("engine")
+    conductor.last_decision = decision
+    if journaled is None:
+        status = conductor.machine.trace.attempt.status
+        conductor.machine.commit(decision, engine)
+        decision_id = conductor.journal.decision(
+            attempt=conductor.attempt_id,
+            branch=conductor.branch_id,
+            step=decision.step,
+            rule=decision.rule,
+            action=to_json(decision, at, status),
+            saw=decision.saw,
+            state=conductor.machine.state(),
+            seconds=conductor.machine.trace.seconds,
+        )
+    else:
+        decision_id = journaled["id"]
+        attempt = conductor.machine.trace.attempt
+        if isinstance(decision.action, (Restart, Stop)):
+            conductor.machine.close_attempt()
+        elif isinstance(decision.action, RollBack):
+            conductor.machine.go_back(decision, engine or {})
+        conductor.machine.load(journaled["state"], seed=attempt.seed, origin=attempt.origin)
+    conductor.stream.send(
+        events.DecisionTaken(
+            decision.attempt,
+            decision.step,
+            decision.verb,
+            decision.rule,
+            decision.reason,
+            None if decision.target is None else decision.target.step,
+            journaled is not None,
+        )
+    )
+    if isinstance(decision.action, Adapt):
+        conductor.apply(decision.changes)
+        return None
+    if isinstance(decision.action, RollBack):
+        return go_back(conductor, decision, decision_id, reader, engine or {}, at)
+    if isinstance(decision.action, Restart):
+        return conductor.restart(decision)
+    return stop(conductor, decision)
+
+
+def open_target(conductor: Conductor, decision: Decision) -> Any:
+    """A sound reader of the snapshot to go back to, choosing again where the first choice is damaged."""
+    assert conductor.saver is not None
+    action: Any = decision.action
+    attempt = conductor.machine.trace.attempt
+    while decision.target is not None:
+        held = decision.target
+        if held.sound:
+            reader = conductor.saver.open(held)
+            if reader is not None:
+                return reader
+        objective = snapshot_objective(conductor.machine)
+        decision.target = choose(conductor.machine.ledger, attempt.number, attempt.steps, action.to, objective)
+        if decision.target is not None:
+            own = decision.changes[len(decision.changes) - decision.own :]
+            decision.changes = [*conductor.machine.changes[decision.target.changes :], *own]
+    return None
+
+
+def give_up(conductor: Conductor, decision: Decision, at: str) -> Instruction | None:
+    why = f"{decision.rule}: every snapshot to go back to is damaged"
+    return decide(
+        conductor,
+        Decision(Stop(why), decision.rule, decision.index, decision.step, decision.attempt, why, succeeded=False),
+        at,
+    )
+
+
+def go_back(
+    conductor: Conductor, decision: Decision, decision_id: int, reader: Any, engine: dict[str, Any], at: str
+) -> Instruction | None:
+    assert decision.target is not None
+    counter = conductor.machine.counters.get(decision.index, [0, 0, 0])
+    if counter[0] == 2 and not decision.own:
+        conductor.warn(
+            f"{decision.rule} has gone back twice to step {decision.target.step} without a change: the same steps "
+            "are taken again and will end the same way; give roll_back a change (then=) or skip="
+        )
+    begin_branch(conductor, decision.target.step, "roll back", decision_id)
+    landing = Landing(reader, engine, decision.changes, decision.target.step)
+    if at == "report":
+        conductor.land(landing)
+        conductor.open_lane()
+        conductor.last = time.perf_counter()
+        return AGAIN
+    conductor.landing = landing
+    return AGAIN
+
+
+def begin_branch(conductor: Conductor, step: int, cause: str, decision_id: int) -> None:
+    """The branch that a decision began: the journal's, where it is there already."""
+    for row in conductor.journal.branches_of(conductor.attempt_id):
+        if row["decision"] == decision_id:
+            conductor.branch_id, conductor.branch_number = row["id"], row["number"]
+            return
+    conductor.branch_number += 1
+    conductor.branch_id = conductor.journal.begin_branch(
+        conductor.attempt_id, conductor.branch_number, conductor.branch_id, step, cause, decision_id
+    )
+
+
+def save_end(conductor: Conductor, restored: bool) -> None:
+    """A run's end is a snapshot too, unless this very state has been saved already."""
+    assert conductor.saver is not None
+    attempt = conductor.machine.trace.attempt
+    held = [entry for entry in conductor.machine.ledger if entry.attempt == attempt.number and entry.sound]
+    newest = max(held, key=lambda entry: entry.order, default=None)
+    if restored or newest is None or newest.step != attempt.steps or newest.branch != conductor.branch_id:
+        conductor.saver.save("end")
+
+
+def stop(conductor: Conductor, decision: Decision) -> Instruction:
+    action: Any = decision.action
+    restored = False
+    if action.restore is not None and decision.target is not None and conductor.saver is not None:
+        reader = conductor.saver.open(decision.target) if decision.target.sound else None
+        if reader is not None:
+            conductor.subject.load(reader.get("process"))
+            restored = True
+    if conductor.saver is not None and conductor.is_ready and not decision.unanswered:
+        save_end(conductor, restored)
+    end_attempt_row(conductor)
+    conductor.finish(decision)
+    if decision.unanswered and conductor.error is not None:
+        raise conductor.error
+    return ENDED
+
+
+def to_json(decision: Decision, at: str, status: str) -> dict[str, Any]:
+    """A decision as plain values: enough to carry it out again."""
+    return {
+        "verb": decision.verb,
+        "index": decision.index,
+        "escalated": decision.escalated,
+        "at": at,
+        "status": status,
+        "reason": decision.reason,
+        "succeeded": decision.succeeded,
+        "unanswered": decision.unanswered,
+        "target": None if decision.target is None else decision.target.id,
+        "target_step": None if decision.target is None else decision.target.step,
+        "target_name": None if decision.target is None else decision.target.name,
+        "changes": [change.to_list() for change in decision.changes],
+        "own": decision.own,
+        "origin": None if decision.origin is None else decision.origin.to_dict(),
+        "wait": decision.wait,
+        "attempt": decision.attempt,
+    }

@@ -1,0 +1,104 @@
+"""Ending: what is written when an attempt or a run is over."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dalsegno.core import events
+from dalsegno.core.decisions import Decision
+from dalsegno.core.errors import UnsavableError
+from dalsegno.core.result import Result, summary_to_dict
+
+if TYPE_CHECKING:
+    from dalsegno.core.loops.conductor import Conductor
+
+
+def end_attempt_row(conductor: Conductor) -> None:
+    summary = conductor.machine.trace.attempts[-1]
+    summary.reset_seconds = conductor.reset_seconds
+    row = summary_to_dict(summary)
+    row["returned"] = savable(conductor, summary.returned)
+    now = time.perf_counter()
+    conductor.note_paid(now)
+    failure = summary.failure
+    conductor.journal.end_attempt(
+        conductor.attempt_id,
+        state=summary.state,
+        censored=summary.censored,
+        steps=summary.steps,
+        seconds=summary.seconds,
+        cost=summary.cost,
+        value=summary.value,
+        best_step=None if summary.best is None else summary.best.step,
+        failure=None
+        if failure is None
+        else {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback},
+        returned=row["returned"],
+        reset_seconds=conductor.reset_seconds,
+        summary=row,
+    )
+    conductor.stream.send(events.AttemptEnded(summary.number, summary.state, conductor.machine.trace.attempt.steps))
+
+
+def savable(conductor: Conductor, returned: Any) -> Any:
+    """What a function returned, if the journal can hold it."""
+    if returned is None or not conductor.journaled:
+        return None
+    from dalsegno.core.store.codec import dumps
+
+    try:
+        dumps(returned)
+    except UnsavableError:
+        conductor.warn(
+            f"the function returned a {type(returned).__name__}, which a journal cannot hold: result.returned is "
+            "there in this program, and None where the run is looked up later"
+        )
+        return None
+    return returned
+
+
+def check_names(conductor: Conductor) -> None:
+    """Warn once of a metric that a rule waited for and no report ever carried."""
+    seen = conductor.machine.trace.names
+    for bound in conductor.machine.bound:
+        if bound.rule is None:
+            continue
+        for name in bound.rule.condition.metric_names():
+            if name not in seen and conductor.machine.trace.steps:
+                known = ", ".join(seen) or "none at all"
+                conductor.warn(f"{name!r}, which {bound.name} waits for, was never reported; reported were: {known}")
+
+
+def finish(conductor: Conductor, decision: Decision) -> None:
+    """The run is over: its result is stored, and is what every later call returns."""
+    check_names(conductor)
+    trace = conductor.machine.trace
+    state = "failed" if decision.unanswered else "finished"
+    by_rule = decision.rule if decision.index >= 0 else None
+    paid = conductor.journal.paid()
+    conductor.result = Result(
+        state,
+        decision.succeeded,
+        decision.reason,
+        by_rule,
+        trace.steps,
+        trace.seconds,
+        dict(trace.cost),
+        list(trace.attempts),
+        conductor.machine.best(),
+        trace.attempts[-1].returned if trace.attempts else None,
+        trace.attempt.steps,
+        paid,
+        conductor.verdict,
+        list(conductor.warned),
+        conductor.journal.run_id,
+        conductor.name,
+        conductor.root_seed,
+        conductor.journal.shown_path,
+    )
+    outcome = conductor.result.to_dict()
+    outcome.pop("attempts")
+    outcome["returned"] = savable(conductor, outcome["returned"])
+    conductor.journal.end_run(state=state, outcome=outcome)
+    conductor.stream.send(events.RunEnded(state, decision.reason, by_rule))

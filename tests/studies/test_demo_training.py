@@ -99,9 +99,7 @@ def test_labels_of_the_corrupted_shard_are_wrong_in_every_place(shards: Path, tm
         shard = digits.read(shards / f"shard-{number:02d}.npz")
         scale = 1 if number == digits.CORRUPTED else 255
         pixels = np.round(shard["images"][:, 0] * scale).astype(np.uint8)
-        agree = [
-            by_image[image.tobytes()] == label for image, label in zip(pixels, shard["labels"], strict=True)
-        ]
+        agree = [by_image[image.tobytes()] == label for image, label in zip(pixels, shard["labels"], strict=True)]
         assert float(np.mean(agree)) == right
 
 

@@ -84,9 +84,7 @@ def test_partial_square_repeats_no_value_in_a_line() -> None:
         ([[0, 1, 2], [1, 2, 0], [2, 0, 1]], False),
     ],
 )
-def test_is_completion_needs_a_latin_square_that_extends_the_given_cells(
-    square: list[list[int]], right: bool
-) -> None:
+def test_is_completion_needs_a_latin_square_that_extends_the_given_cells(square: list[list[int]], right: bool) -> None:
     assert is_completion(np.array(square), np.array([[0, -1], [-1, -1]])) is right
 
 

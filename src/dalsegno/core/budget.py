@@ -48,7 +48,7 @@ class Budget:
         """Set the worst case of a call aside, or raise :class:`BudgetError` before anything is begun."""
         for unit in self.limits:
             need = worst.get(unit, 0.0)
-            if need > self.left(unit) or (self.left(unit) <= 0 and unit != "seconds" and need >= 0 and worst):
+            if need > self.left(unit) or self.left(unit) <= 0:
                 raise BudgetError(
                     f"the call may need {need:g} {unit} and {self.left(unit):g} of {self.limits[unit]:g} are left: "
                     "it was not begun; raise the limit or ask for less"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dalsegno.core.journal import Journal
+from dalsegno.core.store.comparison import compare
 from dalsegno.core.trial import Trial
 
 SUSPECTS_OF_STATE = (
@@ -201,28 +202,6 @@ def final_states(path: Path) -> list[Any]:
             store = DirectoryStore(f"{path}.snapshots", run["uid"])
             states.append(store.open(rows[-1]["name"], rows[-1]["checksum"]).get("process"))
     return states
-
-
-def compare(before: Any, after: Any, path: str, found: list[str]) -> None:
-    """Collect the paths at which two states differ, arrays bit for bit."""
-    if type(before) is not type(after):
-        found.append(f"{path} ({type(before).__name__} and {type(after).__name__})")
-    elif isinstance(before, dict):
-        for key in sorted({*before, *after}, key=str):
-            if key not in before or key not in after:
-                found.append(f"{path}.{key} (only in one)")
-            else:
-                compare(before[key], after[key], f"{path}.{key}", found)
-    elif isinstance(before, (list, tuple)):
-        if len(before) != len(after):
-            found.append(f"{path} (lengths {len(before)} and {len(after)})")
-        for place, (mine, theirs) in enumerate(zip(before, after, strict=False)):
-            compare(mine, theirs, f"{path}[{place}]", found)
-    else:
-        from dalsegno.core.store.codec import dumps
-
-        if dumps(before) != dumps(after):
-            found.append(path)
 
 
 def main(argv: Sequence[str], *, steps: int = 50, kills: int = 3, seed: int = 0, as_json: bool = False) -> int:

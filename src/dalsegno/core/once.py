@@ -35,16 +35,17 @@ class Transaction:
         if called_twice(conductor, (self.attempt, self.branch, self.step), key):
             raise UsageError(f"once({key!r}) was called twice in one step: give each call of a step a key of its own")
         self.inputs_hash = identity.digest(inputs) if inputs is not None else ""
-        self.call = conductor.journal.call_begin(self.attempt, self.branch, self.step, key, self.inputs_hash)
+        self.held: Mapping[str, float] | None = None
+        budget = conductor.budget
+        if budget is not None and conductor.journal.call_state(self.attempt, self.branch, self.step, key) == "new":
+            self.held = budget.hold(hold or {})  # refused before anything is written
+        self.call = conductor.journal.call_begin(self.attempt, self.branch, self.step, key, self.inputs_hash, self.held)
         if self.call.inputs_hash != self.inputs_hash:
             raise ChangedError(
                 f"once({key!r}) at step {self.step} was made with other inputs before the program died; "
                 "the inputs of a call must follow from the state of the run"
             )
         self.done = self.call.state == "done"
-        self.held: Mapping[str, float] | None = None
-        if not self.done and conductor.budget is not None:
-            self.held = conductor.budget.hold(hold or {})
 
     def arguments(self) -> dict[str, Any]:
         """``idempotency_key`` and ``timeout``, for functions that take them."""
@@ -61,7 +62,7 @@ class Transaction:
         return given
 
     def replayed(self) -> Any:
-        self.charge(self.call.cost)
+        charge_call(self.conductor, self.call.cost)  # the budget has it already, from the journal
         return self.call.value
 
     def settle(self, value: Any) -> Any:
@@ -69,14 +70,10 @@ class Transaction:
         check_cost(cost)
         self.conductor.journal.call_end(self.call, value, cost)
         self.conductor.journal.add_paid(seconds=0.0, steps=0, cost=cost)
-        self.charge(cost)
+        if self.conductor.budget is not None:
+            self.conductor.budget.settle(self.held or self.call.held, cost)
+        charge_call(self.conductor, cost)
         return value
-
-    def charge(self, cost: Mapping[str, float]) -> None:
-        budget = self.conductor.budget
-        if budget is not None:
-            budget.settle(self.held or {}, cost)
-        charge_call(self.conductor, dict(cost))
 
 
 def once(

@@ -19,7 +19,7 @@ class Envelope:
     >>> curve = Envelope(bins=2)
     >>> curve.add(np.arange(8), np.array([3.0, 1, 4, 1, 5, 9, 2, 6]))
     >>> curve.width, curve.least.tolist(), curve.greatest.tolist()
-    (8, [1.0], [9.0])
+    (4, [1.0, 2.0], [4.0, 9.0])
     """
 
     def __init__(self, bins: int = 512) -> None:

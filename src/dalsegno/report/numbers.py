@@ -34,7 +34,7 @@ def duration(seconds: float | None) -> str:
     """Seconds as people say them.
 
     >>> duration(0.0042), duration(12.34), duration(3725), duration(200000)
-    ('4.2 ms', '12.3 s', '1 h 02 min', '2 d 7 h')
+    ('4.2 ms', '12.3 s', '1 h 02 min', '2 d 8 h')
     """
     if seconds is None or not math.isfinite(seconds):
         return ""
@@ -85,6 +85,15 @@ def moment(time: float | None) -> str:
     if time is None:
         return ""
     return datetime.datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "step"), plural(1200, "step")
+    ('1 step', '1,200 steps')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def costs(cost: Mapping[str, float] | None) -> str:

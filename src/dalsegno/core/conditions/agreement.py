@@ -100,11 +100,7 @@ class agrees(Leaf):
 
 def is_number(one: Any) -> bool:
     """Whether a result is compared as a number; not a whole one that is beyond what floats reach."""
-    return (
-        isinstance(one, Real)
-        and not isinstance(one, bool)
-        and not (isinstance(one, int) and abs(one) > LARGEST)
-    )
+    return isinstance(one, Real) and not isinstance(one, bool) and not (isinstance(one, int) and abs(one) > LARGEST)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -92,9 +92,7 @@ class Condition:
         return Not(self)
 
     def __bool__(self) -> bool:
-        raise TypeError(
-            "a condition has no truth of its own: join conditions with & | ~ instead of and, or, not"
-        )
+        raise TypeError("a condition has no truth of its own: join conditions with & | ~ instead of and, or, not")
 
 
 def parts_of(kind: type, one: Condition) -> tuple[Condition, ...]:

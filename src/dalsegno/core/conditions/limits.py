@@ -14,9 +14,7 @@ from dalsegno.core.trace import Trace
 MISTAKEN = {
     **dict.fromkeys(("step", "iterations", "iteration"), "steps"),
     **dict.fromkeys(("attempt", "tries", "restarts"), "attempts"),
-    **dict.fromkeys(
-        ("second", "sec", "secs", "time", "minutes", "minute", "hours", "hour", "days"), "seconds"
-    ),
+    **dict.fromkeys(("second", "sec", "secs", "time", "minutes", "minute", "hours", "hour", "days"), "seconds"),
 }
 
 
@@ -30,13 +28,9 @@ class Units(Leaf):
     def __init__(self, *bare: object, **units: float | str) -> None:
         name = type(self).__name__
         if bare:
-            raise UsageError(
-                f"{call(name, bare, {})}: a bare number has no unit; write {name}(steps={bare[0]!r}), say"
-            )
+            raise UsageError(f"{call(name, bare, {})}: a bare number has no unit; write {name}(steps={bare[0]!r}), say")
         if not units:
-            raise UsageError(
-                f"{name}(): expected at least one unit, as in {name}(steps=20_000, seconds='2h')"
-            )
+            raise UsageError(f"{name}(): expected at least one unit, as in {name}(steps=20_000, seconds='2h')")
         checked = tuple((unit, limit_of(name, unit, limit)) for unit, limit in units.items())
         object.__setattr__(self, "units", checked)
 
@@ -110,9 +104,7 @@ class elapsed(Units):
     def __init__(self, *bare: object, **units: float | str) -> None:
         super().__init__(*bare, **units)
         if any(unit == "attempts" for unit, _ in self.units):
-            raise UsageError(
-                f"{self}: an attempt has no attempts; write spent(attempts=...), which is of the run"
-            )
+            raise UsageError(f"{self}: an attempt has no attempts; write spent(attempts=...), which is of the run")
 
     def fold(self, state: Any, trace: Trace) -> bool:
         for unit, limit in self.units:  # noqa: SIM110

@@ -9,9 +9,7 @@ from dalsegno.core.conditions.base import Condition
 from dalsegno.core.errors import UsageError
 
 
-def check_modes(
-    conditions: Iterable[Condition], further: Iterable[tuple[str, str, Any]] = ()
-) -> dict[str, str]:
+def check_modes(conditions: Iterable[Condition], further: Iterable[tuple[str, str, Any]] = ()) -> dict[str, str]:
     """The mode of each metric that is watched for improvement.
 
     ``further`` names (metric, mode, whatever says so) from elsewhere: the retention of snapshots, the

@@ -106,9 +106,7 @@ class spike(Leaf):
         return middle + self.excess(middle, deviation(ordered, middle))
 
     def excess(self, middle: float, spread: float) -> float:
-        return max(
-            (self.z or Z) * NORMAL * spread, (FLOOR if self.floor is None else self.floor) * abs(middle)
-        )
+        return max((self.z or Z) * NORMAL * spread, (FLOOR if self.floor is None else self.floor) * abs(middle))
 
     def bound(self, ordered: list[float], further: int) -> float:
         """The least that the limit can be while ``further`` more values come in."""

@@ -17,7 +17,9 @@ class Here:
 
     def start(self, task: Task) -> Handle:
         handle = HereHandle(task.number)
-        thread = threading.Thread(target=handle.serve, args=(task, self.turn), daemon=True, name=f"attempt {task.number}")
+        thread = threading.Thread(
+            target=handle.serve, args=(task, self.turn), daemon=True, name=f"attempt {task.number}"
+        )
         thread.start()
         return handle
 

@@ -46,7 +46,7 @@ class Connection:
     def __init__(self, path: Path | None, *, wait: float, options: str = "", readonly: bool = False) -> None:
         import apsw
 
-        options = 'mode=ro' if readonly and path is not None else options
+        options = "mode=ro" if readonly and path is not None else options
         self.apsw, self.path, self.wait, self.options = apsw, path, wait, options
         self.patience = wait
         self.log_pages = 0
@@ -223,7 +223,9 @@ class Connection:
         if isinstance(error, apsw.CorruptError):
             return JournalError(f"{self.name} is damaged ({error}): put back a copy of it, or begin with another path")
         if isinstance(error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)):
-            return JournalError(f"{self.name} cannot be opened or written ({error}): check the permissions of its folder")
+            return JournalError(
+                f"{self.name} cannot be opened or written ({error}): check the permissions of its folder"
+            )
         return JournalError(f"{self.name}: {type(error).__name__}: {error}")
 
     def disk_is_full(self) -> bool:

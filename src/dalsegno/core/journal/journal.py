@@ -14,7 +14,20 @@ from dalsegno.core.journal import blocks, owner, schema
 from dalsegno.core.journal.connection import Connection, make_durable
 from dalsegno.core.journal.writer import RunWriter, dumps, loads, whoami
 
-JSON_COLUMNS = ("identity", "outcome", "paid_cost", "origin", "cost", "failure", "returned", "action", "saw", "metrics", "logical", "value_json")
+JSON_COLUMNS = (
+    "identity",
+    "outcome",
+    "paid_cost",
+    "origin",
+    "cost",
+    "failure",
+    "returned",
+    "action",
+    "saw",
+    "metrics",
+    "logical",
+    "value_json",
+)
 HIDDEN = ("state_json", "summary", "identity")
 
 
@@ -87,7 +100,8 @@ class Journal:
         pid, host = whoami()
         with connection.transaction() as raw:
             found = raw.execute(
-                "SELECT id FROM runs WHERE name = ? AND ifnull(seed, -1) = ifnull(?, -1) AND generation = 0", (name, seed)
+                "SELECT id FROM runs WHERE name = ? AND ifnull(seed, -1) = ifnull(?, -1) AND generation = 0",
+                (name, seed),
             ).fetchone()
             created = found is None or fresh
             if found is not None:
@@ -113,7 +127,8 @@ class Journal:
                 run_id = found[0]
             (number,) = next(
                 raw.execute(
-                    "UPDATE runs SET owner = owner + 1, pid = ?, host = ? WHERE id = ? RETURNING owner", (pid, host, run_id)
+                    "UPDATE runs SET owner = owner + 1, pid = ?, host = ? WHERE id = ? RETURNING owner",
+                    (pid, host, run_id),
                 )
             )
             raw.execute(

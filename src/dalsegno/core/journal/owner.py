@@ -48,7 +48,9 @@ def holder(journal: Path, run: int) -> int | None:
     try:
         answer = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(FLOCK, kind, os.SEEK_SET, run, 1, 0))
     except OSError as error:
-        raise JournalError(f"{path}: locks cannot be asked for here ({error}); keep the journal on a local disk") from None
+        raise JournalError(
+            f"{path}: locks cannot be asked for here ({error}); keep the journal on a local disk"
+        ) from None
     found, _, _, _, pid = struct.unpack(FLOCK, answer)
     return None if found == fcntl.F_UNLCK else pid
 

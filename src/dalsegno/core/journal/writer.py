@@ -44,6 +44,7 @@ class Call:
     inputs_hash: str
     value: Any = None
     cost: dict[str, float] = field(default_factory=dict)
+    held: dict[str, float] = field(default_factory=dict)
 
 
 class Lane:
@@ -66,7 +67,9 @@ class Lane:
 class RunWriter:
     """Writes one run, as its only owner; every transaction first makes sure that it still is."""
 
-    def __init__(self, connection: Connection, path: Path | None, run: dict[str, Any], created: bool, number: int) -> None:
+    def __init__(
+        self, connection: Connection, path: Path | None, run: dict[str, Any], created: bool, number: int
+    ) -> None:
         self.connection, self.path, self.run, self.created, self.owner = connection, path, run, created, number
         self.run_id: int = run["id"]
         self.uid: str = run["uid"]
@@ -95,7 +98,9 @@ class RunWriter:
     def last_sequence(self) -> int:
         newest = 0
         for table in ("attempts", "decisions", "snapshots"):
-            ((found,),) = self.connection.rows(f"SELECT ifnull(max(sequence), 0) FROM {table} WHERE run = ?", (self.run_id,))
+            ((found,),) = self.connection.rows(
+                f"SELECT ifnull(max(sequence), 0) FROM {table} WHERE run = ?", (self.run_id,)
+            )
             newest = max(newest, found)
         return newest
 
@@ -270,7 +275,9 @@ class RunWriter:
                 part = rows[start:end]
                 columns, data = blocks.pack(part)
                 (first,) = next(
-                    raw.execute("UPDATE counters SET next = next + ? WHERE name = 'row' RETURNING next - ?", (len(part),) * 2)
+                    raw.execute(
+                        "UPDATE counters SET next = next + ? WHERE name = 'row' RETURNING next - ?", (len(part),) * 2
+                    )
                 )
                 raw.execute(
                     "INSERT INTO blocks (run, attempt, branch, first_row, first_step, count, columns, data)"
@@ -374,7 +381,20 @@ class RunWriter:
 
     def snapshot(self, **row: Any) -> int:
         self.sequence += 1
-        names = ("attempt", "branch", "step", "name", "kind", "label", "path", "bytes", "checksum", "value", "seconds", "changes")
+        names = (
+            "attempt",
+            "branch",
+            "step",
+            "name",
+            "kind",
+            "label",
+            "path",
+            "bytes",
+            "checksum",
+            "value",
+            "seconds",
+            "changes",
+        )
         values = [row[name] for name in names]
         return self.write(
             f"INSERT INTO snapshots (run, sequence, saved, metrics, logical, {', '.join(names)})"
@@ -411,13 +431,16 @@ class RunWriter:
         self, attempt: int, branch: int, step: int, key: str, inputs_hash: str, held: Mapping[str, float] | None = None
     ) -> Call:
         """Commit that a call is about to be sent; says what is known of it from before."""
-        sql = "SELECT id, state, idempotency_key, inputs, value, cost FROM calls WHERE run=? AND attempt=? AND branch=? AND step=? AND key=?"
+        sql = (
+            "SELECT id, state, idempotency_key, inputs, value, cost, held FROM calls"
+            " WHERE run = ? AND attempt = ? AND branch = ? AND step = ? AND key = ?"
+        )
         place = (self.run_id, attempt, branch, step, key)
-        for identifier, state, idempotency_key, inputs, value, cost in self.connection.rows(sql, place):
+        for identifier, state, idempotency_key, inputs, value, cost, holding in self.connection.rows(sql, place):
             if state == "done":
                 return Call(identifier, state, idempotency_key, inputs, loads(value), loads(cost))
             self.write("UPDATE calls SET sent = sent + 1 WHERE id = ?", (identifier,))
-            return Call(identifier, "in flight", idempotency_key, inputs)
+            return Call(identifier, "in flight", idempotency_key, inputs, held=loads(holding))
         idempotency_key = f"{self.uid}-{attempt}-{branch}-{step}-{uuid.uuid5(uuid.NAMESPACE_OID, key).hex[:12]}"
         identifier = self.write(
             "INSERT INTO calls (run, attempt, branch, step, key, inputs, idempotency_key, state, sent, held, began)"
@@ -425,6 +448,12 @@ class RunWriter:
             (*place, inputs_hash, idempotency_key, dumps(dict(held or {})), time.time()),
         )
         return Call(identifier, "new", idempotency_key, inputs_hash)
+
+    def call_state(self, attempt: int, branch: int, step: int, key: str) -> str:
+        """``new`` for a call that was never sent, else ``sent`` or ``done``."""
+        sql = "SELECT state FROM calls WHERE run = ? AND attempt = ? AND branch = ? AND step = ? AND key = ?"
+        found = self.connection.rows(sql, (self.run_id, attempt, branch, step, key))
+        return str(found[0][0]) if found else "new"
 
     def call_end(self, call: Call, value: object, cost: Mapping[str, float]) -> None:
         """Make the value of a call durable; it may be used after this."""
@@ -437,7 +466,9 @@ class RunWriter:
         """What all calls of the run have cost, and what calls of unknown cost still hold."""
         used: dict[str, float] = {}
         held: dict[str, float] = {}
-        for state, holding, cost in self.connection.rows("SELECT state, held, cost FROM calls WHERE run = ?", (self.run_id,)):
+        for state, holding, cost in self.connection.rows(
+            "SELECT state, held, cost FROM calls WHERE run = ?", (self.run_id,)
+        ):
             into, amounts = (used, loads(cost)) if state == "done" else (held, loads(holding))
             for unit, amount in amounts.items():
                 into[unit] = into.get(unit, 0.0) + amount
@@ -453,7 +484,10 @@ class RunWriter:
         with other.transaction() as raw:
             self.check_owner(raw)
             self.write_rows(raw)
-            raw.execute("UPDATE attempts SET failure = ?, state = 'hung' WHERE id = ?", (dumps({"types": ["Hung"], "message": message, "traceback": ""}), attempt_id))
+            raw.execute(
+                "UPDATE attempts SET failure = ?, state = 'hung' WHERE id = ?",
+                (dumps({"types": ["Hung"], "message": message, "traceback": ""}), attempt_id),
+            )
 
     def close(self) -> None:
         """Let go of the run; what is buffered has been written by flush."""
@@ -464,7 +498,8 @@ class RunWriter:
             if self.path is not None:
                 with self.connection.transaction() as raw:
                     raw.execute(
-                        "UPDATE owners SET ended = ? WHERE run = ? AND number = ?", (time.time(), self.run_id, self.owner)
+                        "UPDATE owners SET ended = ? WHERE run = ? AND number = ?",
+                        (time.time(), self.run_id, self.owner),
                     )
         finally:
             self.connection.close()

@@ -24,6 +24,7 @@ from dalsegno.core.ledger import Held
 from dalsegno.core.loops.deciding import decide
 from dalsegno.core.loops.ending import end_attempt_row, finish
 from dalsegno.core.loops.instructions import ENDED, EngineWarning, Instruction, Landing
+from dalsegno.core.loops.probing import SMALL, round_trip, step_again
 from dalsegno.core.loops.redo import Redo, boundary_redone, settle_redone
 from dalsegno.core.loops.saving import Saver
 from dalsegno.core.loops.signals import Interruptions
@@ -134,6 +135,9 @@ class Conductor:
         return attempt
 
     attempt_number_of_row = 0
+    first_state: Any = None
+    first_generators: Any = None
+    probing = False
 
     @staticmethod
     def seed_generators(seed: int) -> None:
@@ -166,7 +170,7 @@ class Conductor:
             )
             if self.saver is not None and held is None and not self.has_reset_snapshot():
                 self.saver.save("reset")
-                self.probe()
+                self.probe(self.saver.bytes)
         else:
             self.land(landing)
             self.landing = None
@@ -180,8 +184,14 @@ class Conductor:
         number = self.machine.trace.attempt.number
         return any(entry.attempt == number and entry.sound for entry in self.machine.ledger)
 
-    def probe(self) -> None:
-        """Set by the opening where a save, load, save round trip is to be tried."""
+    def probe(self, size: int) -> None:
+        """Try a save, load, save round trip at the first snapshot of a journaled run, if the state is small."""
+        if self.journaled and self.machine.trace.begun == 1 and size <= SMALL:
+            from dalsegno.core.store import generators
+
+            self.first_generators = generators.capture()
+            round_trip(self)
+            self.probing = True
 
     def land(self, landing: Landing) -> None:
         """Put a saved state back into the process and make the changes that belong on top of it."""
@@ -257,6 +267,9 @@ class Conductor:
             event = events.StepTaken(trace.attempt.number, trace.attempt.steps, trace.report)
             for listener in self.prior_reports:
                 listener(event)
+        if self.probing:
+            self.probing = False
+            step_again(self, self.machine.trace.report, self.machine.trace.attempt.seconds - self.reset_seconds)
         if isinstance(outcome, Ask):
             self.asking = at
             return outcome
@@ -280,7 +293,7 @@ class Conductor:
     asking = "report"
 
     def plan_attention(self, now: float) -> None:
-        if self.prior_reports or self.interruptions.received is not None:
+        if self.prior_reports or self.probing or self.interruptions.received is not None:
             self.attention = -inf
         elif self.journaled or self.stream.listeners:
             self.attention = now + PROGRESS_SECONDS

@@ -18,6 +18,7 @@ from dalsegno.core.loops.judging import answer, answer_async
 from dalsegno.core.loops.opening import open_run
 from dalsegno.core.once import CURRENT
 from dalsegno.core.plan import Plan
+from dalsegno.core.process import Origin
 from dalsegno.core.result import Result
 from dalsegno.core.subject import ProcessSubject
 
@@ -153,7 +154,9 @@ def run_plan(plan: Plan, **options: Any) -> Result:
     conductor = open_run(plan, **options)
     token = CURRENT.set(conductor)
     try:
-        if conductor.result is None:
+        if conductor.result is not None:
+            restore_final(plan, conductor)
+        else:
             with conductor.interruptions, conductor.watched(plan):
                 if plan.is_function:
                     run_function(plan, conductor)
@@ -164,6 +167,16 @@ def run_plan(plan: Plan, **options: Any) -> Result:
         conductor.close()
     assert conductor.result is not None
     return conductor.result
+
+
+def restore_final(plan: Plan, conductor: Conductor) -> None:
+    """A run that is over puts its final state into the user's own process, where it was saved; not a step is taken."""
+    if plan.is_function or isinstance(plan.process, type):
+        return
+    state = conductor.final_state()
+    if state is not None:
+        plan.process.reset(seed=conductor.root_seed, origin=Origin())
+        ProcessSubject(plan.process).load(state)
 
 
 async def arun_plan(plan: Plan, **options: Any) -> Result:

@@ -82,6 +82,9 @@ def open_run(
     conductor.promised_best = promised(rules, machine)
     how = take_up(conductor, extend) if not portfolio else taken_up_by_driver(conductor)
     conductor.paid_steps = machine.trace.steps
+    if conductor.budget is not None:
+        used, held = writer.calls_spent()
+        conductor.budget.load_state_dict({"used": used, "held": held})
     stream.send(events.RunStarted(writer.run_id, plan.run_name, conductor.root_seed, how))
     return conductor
 

@@ -107,6 +107,8 @@ def events_of(driver: Driver, runner: Runner) -> list[dict[str, Any]]:
         return []
     history = []
     for row in driver.writer.events():
-        if (row["kind"] == "attempt" and row["id"] == runner.row) or (row["kind"] != "attempt" and row["attempt"] == runner.row and not row.get("action", {}).get("driver")):
+        if (row["kind"] == "attempt" and row["id"] == runner.row) or (
+            row["kind"] != "attempt" and row["attempt"] == runner.row and not row.get("action", {}).get("driver")
+        ):
             history.append(row)
     return history

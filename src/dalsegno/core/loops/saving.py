@@ -22,6 +22,7 @@ class Saver:
         self.keep = keep
         self.label: str | None = None  # asked for by name, to be saved at the next boundary
         self.count = 0
+        self.bytes = 0  # of the newest snapshot
 
     def save(self, kind: str, label: str | None = None) -> Held:
         """Save the state at this boundary; it counts once its row is in the journal."""
@@ -39,6 +40,7 @@ class Saver:
             writer.put("generators", generators.capture())
             manifest = writer.commit()
         took = time.perf_counter() - begun
+        self.bytes = manifest.bytes
         metrics = {metric: figures.last for metric, figures in attempt.metrics.items()}
         metrics.update(machine.trace.metrics)
         value = machine.trace.report.value if kind != "reset" else None

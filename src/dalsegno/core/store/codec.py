@@ -147,7 +147,9 @@ class Encoder:
         import numpy as np
 
         if value.dtype.hasobject:
-            raise UnsavableError(f"{path} is a numpy array of objects (dtype {value.dtype}): only plain dtypes can be saved")
+            raise UnsavableError(
+                f"{path} is a numpy array of objects (dtype {value.dtype}): only plain dtypes can be saved"
+            )
         native = value.dtype.str[1:] in NATIVE and value.dtype.isnative
         if self.inline or not native:
             descr = value.dtype.descr if value.dtype.names else value.dtype.str
@@ -173,7 +175,9 @@ class Encoder:
 
         if isinstance(value, torch.Tensor):
             if value.layout != torch.strided or value.is_quantized or value.is_meta:
-                raise UnsavableError(f"{path} is a tensor of layout {value.layout}: only dense tensors with data can be saved")
+                raise UnsavableError(
+                    f"{path} is a tensor of layout {value.layout}: only dense tensors with data can be saved"
+                )
             parameter = kind is torch.nn.Parameter
             flat = value.detach()
             if self.inline:

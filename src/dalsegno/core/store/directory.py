@@ -76,7 +76,9 @@ class DirectoryStore:
         if not self.path.is_dir():
             return []
         mark = f"{self.run}."
-        left = [e for e in self.path.iterdir() if e.name.startswith(mark) and e.name.endswith(UNFINISHED) and e.is_dir()]
+        left = [
+            e for e in self.path.iterdir() if e.name.startswith(mark) and e.name.endswith(UNFINISHED) and e.is_dir()
+        ]
         for entry in left:
             shutil.rmtree(entry, ignore_errors=True)
         return sorted(entry.name[len(mark) : -len(UNFINISHED)] for entry in left)
@@ -150,7 +152,14 @@ class Writer:
             raise self.trouble(error) from None
         checksum = self.files.pop(MANIFEST).checksum
         return Manifest(
-            manifest.name, manifest.run, manifest.step, manifest.created, manifest.parts, manifest.files, manifest.format, checksum
+            manifest.name,
+            manifest.run,
+            manifest.step,
+            manifest.created,
+            manifest.parts,
+            manifest.files,
+            manifest.format,
+            checksum,
         )
 
     def abort(self) -> None:
@@ -172,7 +181,10 @@ def pieces_of_numpy(arrays: Mapping[str, Any]) -> Any:
 
     whole = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     names = {"f": "F", "i": "I", "u": "U", "b": "BOOL"}
-    dtypes = {k: names[v.dtype.kind] if v.dtype.kind == "b" else f"{names[v.dtype.kind]}{8 * v.dtype.itemsize}" for k, v in whole.items()}
+    dtypes = {
+        k: names[v.dtype.kind] if v.dtype.kind == "b" else f"{names[v.dtype.kind]}{8 * v.dtype.itemsize}"
+        for k, v in whole.items()
+    }
     yield header({key: (dtypes[key], list(value.shape), value.nbytes) for key, value in whole.items()})
     for value in whole.values():
         if value.nbytes:
@@ -251,7 +263,9 @@ class Reader:
         hashed.update(text)
         found = hashed.hexdigest()
         if checksum is not None and found != checksum:
-            raise SnapshotError(f"{where} is not the one that was saved (checksum {found[:8]}, the journal has {checksum[:8]})")
+            raise SnapshotError(
+                f"{where} is not the one that was saved (checksum {found[:8]}, the journal has {checksum[:8]})"
+            )
         try:
             decoded = text.decode()
         except UnicodeDecodeError as error:
@@ -325,7 +339,20 @@ class Reader:
             raise SnapshotError(f"snapshot {self.name}: file {sorted(strange)[0]} was not saved with it")
 
 
-NUMPY_NAMES = {"F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1", "U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "BOOL": "?"}
+NUMPY_NAMES = {
+    "F64": "f8",
+    "F32": "f4",
+    "F16": "f2",
+    "I64": "i8",
+    "I32": "i4",
+    "I16": "i2",
+    "I8": "i1",
+    "U64": "u8",
+    "U32": "u4",
+    "U16": "u2",
+    "U8": "u1",
+    "BOOL": "?",
+}
 
 
 def read_safetensors(view: Any, kind: str) -> dict[str, Any]:

@@ -50,7 +50,9 @@ class Manifest:
             data: dict[str, Any] = json.loads(text)
             found = int(data["format"])
             if found > FORMAT:
-                raise SnapshotError(f"{where} has snapshot format {found} and this dalsegno knows formats up to {FORMAT}")
+                raise SnapshotError(
+                    f"{where} has snapshot format {found} and this dalsegno knows formats up to {FORMAT}"
+                )
             files = {name: FileEntry(int(size), str(hashed)) for name, (size, hashed) in data["files"].items()}
             return cls(
                 data["name"], data["run"], data["step"], data["created"], tuple(data["parts"]), files, found, checksum

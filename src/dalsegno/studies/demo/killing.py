@@ -121,9 +121,7 @@ def live(
 ) -> tuple[Life, str, int]:
     """One program, from its start to its kill or end."""
     began = heard = time.monotonic()
-    printed = reader.path.with_suffix(
-        ".out"
-    )  # a file, as a pipe that nobody reads would fill up and hold the program
+    printed = reader.path.with_suffix(".out")  # a file, as a pipe that nobody reads would fill up and hold the program
     with (
         printed.open("wb") as sink,
         subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=dict(environment)) as program,

@@ -68,9 +68,7 @@ def close(show: Show, out: Path, figures: dict[str, Any], checks: dict[str, bool
     show.say("")
     show.say(f"  dalsegno show {journal}         the runs of a journal, and how each ended")
     show.say(f"  dalsegno compare {search_journal}   the searches side by side")
-    show.say(
-        "  dalsegno check -- python your_script.py         whether a script of yours would survive a kill"
-    )
+    show.say("  dalsegno check -- python your_script.py         whether a script of yours would survive a kill")
     failed = [check for check, held in checks.items() if not held]
     show.say("")
     if failed:

@@ -92,13 +92,9 @@ def solve(task: Task) -> Solved:
         name=f"{task.policy}: square {task.instance}",
         journal=task.journal,
     )
-    solved = (
-        result.attempts[-1].state == "succeeded"
-    )  # a run that is stopped at the cap ends well, but unsolved
+    solved = result.attempts[-1].state == "succeeded"  # a run that is stopped at the cap ends well, but unsolved
     if solved and not is_completion(search.solution, givens):
-        raise DemoError(
-            f"square {task.instance}, seed {task.seed}: what {task.policy} calls solved is no completion"
-        )
+        raise DemoError(f"square {task.instance}, seed {task.seed}: what {task.policy} calls solved is no completion")
     return Solved(
         task.policy,
         task.instance,

@@ -59,9 +59,7 @@ def best_cutoff(nodes: Costs, won: npt.NDArray[np.bool_]) -> int:
     return best
 
 
-def bootstrap(
-    costs: dict[str, Costs], draws: int = 4000, seed: int = 0
-) -> dict[str, dict[str, tuple[float, ...]]]:
+def bootstrap(costs: dict[str, Costs], draws: int = 4000, seed: int = 0) -> dict[str, dict[str, tuple[float, ...]]]:
     """Total cost of the set (mean over seeds) and its share of no restart, each with a 95 % interval.
 
     Seeds are resampled within each instance, the same for all policies: a seed's first attempt is the same in
@@ -168,9 +166,7 @@ def print_part(show: Show, figures: dict[str, Any], training: int, cap: int) -> 
         f"Cutoff and Luby's unit were chosen on {training} other squares. "
         f"Given up after {count(cap)} nodes: {censored} "
         + (
-            "searches."
-            if not censored
-            else "searches; they would truly cost more, so totals with >= are lower bounds."
+            "searches." if not censored else "searches; they would truly cost more, so totals with >= are lower bounds."
         ),
     )
     for check, held in figures["checks"].items():
@@ -179,9 +175,7 @@ def print_part(show: Show, figures: dict[str, Any], training: int, cap: int) -> 
 
 def row(policy: str, figure: dict[str, Any]) -> list[str]:
     seeds = len(figure["by_seed"])
-    label = {NONE: policy, FIXED: f"{policy} {figure['cutoff']}", LUBY: f"{policy}, unit {figure['cutoff']}"}[
-        policy
-    ]
+    label = {NONE: policy, FIXED: f"{policy} {figure['cutoff']}", LUBY: f"{policy}, unit {figure['cutoff']}"}[policy]
     total, low, high = figure["total"]
     share, share_low, share_high = figure["share"]
     return [

@@ -35,9 +35,7 @@ class Show:
     def say(self, text: str) -> None:
         self.console.print(text)
 
-    def table(
-        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = ""
-    ) -> None:
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
         """The first column is text, the others are figures."""
         table = Table(
             title=title,

@@ -14,9 +14,7 @@ import json
 import os
 from typing import Any
 
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "passive"
-)  # idle OpenMP threads sleep; to be set before torch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle OpenMP threads sleep; to be set before torch is imported
 
 import torch
 from torch import nn
@@ -104,11 +102,7 @@ def main() -> None:
         journal=options.journal,
         seed=options.seed,
     )
-    print(
-        json.dumps(
-            {"accuracy": result.returned, "verdict": result.verdict, "paid": result.paid, "end": str(result)}
-        )
-    )
+    print(json.dumps({"accuracy": result.returned, "verdict": result.verdict, "paid": result.paid, "end": str(result)}))
 
 
 def save(model: nn.Module, path: str) -> None:

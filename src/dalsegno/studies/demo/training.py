@@ -89,9 +89,7 @@ class Runs:
             self.bars.update(bar, completed=line.step)
 
         log = Path(f"{self.place(name)}.log")
-        course = run_with_kills(
-            self.command(name), log, kills, environment=self.environment, told=told, stop=self.stop
-        )
+        course = run_with_kills(self.command(name), log, kills, environment=self.environment, told=told, stop=self.stop)
         self.bars.update(bar, completed=total)
         return course
 

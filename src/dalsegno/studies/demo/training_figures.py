@@ -121,13 +121,9 @@ def compare(folder: Path, courses: dict[str, Course], kills: int, every: int) ->
     killed, undisturbed = courses[KILLED], courses[UNDISTURBED]
     places = {name: folder / name.replace(" ", "-") for name in courses}
     decisions = {name: decisions_of(Path(f"{places[name]}.db")) for name in courses}
-    same, numbers = same_weights(
-        Path(f"{places[KILLED]}.safetensors"), Path(f"{places[UNDISTURBED]}.safetensors")
-    )
+    same, numbers = same_weights(Path(f"{places[KILLED]}.safetensors"), Path(f"{places[UNDISTURBED]}.safetensors"))
     going_back = [one for one in decisions[KILLED] if one["verb"] == "roll back"]
-    spikes = {
-        one["step"]: max(line.loss for line in killed.lines if line.step == one["step"]) for one in going_back
-    }
+    spikes = {one["step"]: max(line.loss for line in killed.lines if line.step == one["step"]) for one in going_back}
     checks = {
         "killed as often as meant": sum(life.killed for life in killed.lives) == kills,
         "the spike was gone back from": bool(going_back),

@@ -169,13 +169,7 @@ def propagate(hidden, masks, trail, numbers, waiting, count):
             return False  # two values have this cell as their only place
         for kind in range(3):
             keep = v if kind == VALUES else j if kind == COLUMNS else i
-            left = (
-                masks[kind, j, v]
-                if kind == ROWS
-                else masks[kind, i, v]
-                if kind == COLUMNS
-                else masks[kind, i, j]
-            )
+            left = masks[kind, j, v] if kind == ROWS else masks[kind, i, v] if kind == COLUMNS else masks[kind, i, j]
             left &= ~(np.int64(1) << keep)
             while left:
                 other = lowest(left)

@@ -61,9 +61,7 @@ class Completion(Process):
         from dalsegno.studies.quasigroup.kernel import set_up
 
         self.random[:] = generator_state(seed)
-        set_up(
-            self.order, self.hidden_singles, self.givens, self.masks, self.trail, self.numbers, self.waiting
-        )
+        set_up(self.order, self.hidden_singles, self.givens, self.masks, self.trail, self.numbers, self.waiting)
 
     def step(self) -> Report:
         from dalsegno.studies.quasigroup.kernel import search

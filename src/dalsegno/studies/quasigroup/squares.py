@@ -94,9 +94,7 @@ def partial_square(order: int, filled: int, seed: int) -> Square:
                 left -= 1
         if not left:
             return square
-    raise UsageError(
-        f"filled={filled}: no such partial square of order {order} was found in 100 tries; ask for fewer"
-    )
+    raise UsageError(f"filled={filled}: no such partial square of order {order} was found in 100 tries; ask for fewer")
 
 
 def is_completion(square: Square | None, givens: Square) -> bool:

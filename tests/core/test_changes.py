@@ -222,9 +222,7 @@ def test_beside_an_optimizer_a_plain_number_is_left_alone() -> None:
     assert (target.lr, target.optimizer.param_groups[0]["lr"]) == (0.8, 0.4)
 
 
-@pytest.mark.parametrize(
-    "target", [{}, {"model": object()}, SimpleNamespace(loss=3.0), {"lr": "fast"}, {"lr": True}]
-)
+@pytest.mark.parametrize("target", [{}, {"model": object()}, SimpleNamespace(loss=3.0), {"lr": "fast"}, {"lr": True}])
 @pytest.mark.parametrize("change", [scale_learning_rate(0.5), set_learning_rate(0.5)], ids=str)
 def test_where_nothing_is_found_it_says_what_is_there(change: Any, target: Any) -> None:
     with pytest.raises(UsageError, match="found no optimizer and no number called lr"):
@@ -356,6 +354,4 @@ def test_a_change_reads_like_its_call(change: Any, written: str) -> None:
 
 
 def test_changes_made_alike_are_equal() -> None:
-    assert sequence(scale("a", 1), scale_learning_rate(2)) == sequence(
-        scale("a", 1.0), scale_learning_rate(2.0)
-    )
+    assert sequence(scale("a", 1), scale_learning_rate(2)) == sequence(scale("a", 1.0), scale_learning_rate(2.0))

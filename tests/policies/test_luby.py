@@ -65,9 +65,7 @@ def expected_time(unit: float) -> float:
     return total
 
 
-@pytest.mark.parametrize(
-    ("unit", "mean"), [(0.001, 1.074298), (0.01, 0.799885), (0.05, 0.780795), (0.5, 1.148445)]
-)
+@pytest.mark.parametrize(("unit", "mean"), [(0.001, 1.074298), (0.01, 0.799885), (0.05, 0.780795), (0.5, 1.148445)])
 def test_the_exact_mean_on_a_heavy_tail(unit: float, mean: float) -> None:
     assert expected_time(unit) == pytest.approx(mean, abs=1.5e-6)
 

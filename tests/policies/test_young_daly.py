@@ -49,9 +49,7 @@ def test_the_interval_is_lamberts(ratio: float) -> None:
     from scipy.special import lambertw
 
     exact = 1.0 + lambertw(-exp(-ratio - 1.0)).real
-    assert checkpoint_interval(1.0, ratio) == pytest.approx(
-        exact, rel=1e-10
-    )  # scipy loses digits at its branch point
+    assert checkpoint_interval(1.0, ratio) == pytest.approx(exact, rel=1e-10)  # scipy loses digits at its branch point
 
 
 @pytest.mark.parametrize("ratio", [1e-14, 1e-9, 0.999e-8, 1.001e-8, 1e-7])
@@ -80,9 +78,7 @@ def test_dalys_is_the_time_between_failures_where_a_snapshot_costs_twice_that() 
 
 
 @pytest.mark.parametrize("function", [young, daly, checkpoint_interval])
-@pytest.mark.parametrize(
-    ("mtbf", "cost"), [(0, 1), (1, 0), (-1, 1), (1, -1), (nan, 1), (1, inf), ("6h", 1), (1, True)]
-)
+@pytest.mark.parametrize(("mtbf", "cost"), [(0, 1), (1, 0), (-1, 1), (1, -1), (nan, 1), (1, inf), ("6h", 1), (1, True)])
 def test_what_is_not_finite_and_above_0_is_refused(function: Any, mtbf: Any, cost: Any) -> None:
     with pytest.raises(UsageError, match="above 0"):
         function(mtbf, cost)
@@ -117,8 +113,7 @@ def test_a_snapshot_that_costs_nothing_is_not_due_at_once() -> None:
 def test_the_default_loses_at_most_a_sixth_more_than_the_best(hours: float, cost: float) -> None:
     mtbf, work = hours * 3600.0, 1e6
     lost = [
-        expected_completion(work, checkpoint_interval(assumed, cost), mtbf, cost) - work
-        for assumed in (86400.0, mtbf)
+        expected_completion(work, checkpoint_interval(assumed, cost), mtbf, cost) - work for assumed in (86400.0, mtbf)
     ]
     assert lost[0] <= lost[1] * (1 + 1 / 6)
 

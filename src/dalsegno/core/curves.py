@@ -81,10 +81,11 @@ def read(source: Any, seconds_column: str | None, notes: list[str]) -> Iterator[
 def lines(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV file by their line, only the cells that are not empty."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        head = file.readline()
-        file.seek(0)
-        reader = csv.reader(file, delimiter=max(",;\t", key=head.count))
+        reader = csv.reader(())
         try:
+            head = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=head.count))
             header = [name.strip() for name in next(reader, [])]
             check_header(path, header)
             for row in reader:
@@ -178,7 +179,7 @@ def point(place: str, row: dict[str, Any], column: str) -> Point:
     step = row.pop("step", None)
     if step is not None:
         step = figure(place, "step", step)
-        if step != int(step) or step < 0:
+        if not 0 <= step < float("inf") or step != int(step):
             raise UsageError(f"{place}: step {step!r}: expected a whole number of at least 0")
     seconds = figure(place, column, row.pop(column, 0.0))
     if not 0.0 <= seconds < float("inf"):

@@ -112,16 +112,18 @@ class Machine:
         elif self.metric:
             seen = metrics.get(self.metric)
             if seen is not None:
-                self.note_metric(seen, report)
+                best = attempt.best
+                if best is None or self.sign * (seen - best.value) > self.min_delta:
+                    self.note_metric(seen, report)
         attempt.reports.append(report)
         if step - attempt.folded >= BLOCK:
             self.note_names()
         ended = report.status != "running"
         if ended:
             self.note_end(report.status, report.failure)
+        if self.observers:
+            self.observe()
         fired = None
-        for observe in self.observers:
-            observe(trace)
         for bound in self.folds:
             truth = bound.fold(bound.state, trace)
             if truth:
@@ -142,8 +144,7 @@ class Machine:
         trace.metrics = trace.report.metrics
         self.pass_time(seconds)
         self.note_end("failed", failure)
-        for observe in self.observers:
-            observe(trace)
+        self.observe()
         fired = []
         for bound in self.folds:
             truth = bound.fold(bound.state, trace)
@@ -159,14 +160,18 @@ class Machine:
         trace.attempt.returned = returned
         self.pass_time(seconds)
         self.note_end("succeeded", None)
-        for observe in self.observers:
-            observe(trace)
+        self.observe()
         fired = []
         for bound in self.folds:
             truth = bound.fold(bound.state, trace)
             if truth:
                 fired.append((bound, truth))
         return self.settle(fired)
+
+    def observe(self) -> None:
+        """Let the policies that look at every step do so."""
+        for observe in self.observers:
+            observe(self.trace)
 
     @staticmethod
     def make_floats(metrics: dict[str, float]) -> None:

@@ -137,6 +137,9 @@ def replay(rules: Any, source: Any, *, seconds_column: str | None = None) -> Rep
 
 def missing(rules: Sequence[Any], watches: Iterable[Watch]) -> list[str]:
     """A note for each metric that a rule waits for and that no row has."""
+    watches = list(watches)
+    for watch in watches:
+        watch.machine.note_names()
     there = dict.fromkeys(name for watch in watches for name in watch.machine.trace.names)
     awaited = dict.fromkeys(name for rule in rules if isinstance(rule, Rule) for name in rule.condition.metric_names())
     known = ", ".join(there) or "none"
@@ -171,6 +174,7 @@ class Watch:
         self.attempt = attempt
         self.attempts[attempt] = None
         self.machine.start(0, Origin(), seconds=seconds, base=base)
+        self.machine.trace.attempt.folded = base
         for bound in self.bound:
             bound.begin_attempt()
 
@@ -198,6 +202,7 @@ class Watch:
                 )
             trace.steps += gap
             attempt.steps += gap
+            attempt.folded += gap  # there are no reports of these steps to be taken into the summaries
         self.reports += 1
         self.machine.advance(point.report, point.seconds)
         self.ask()

@@ -22,16 +22,12 @@ class Cutoff:
     speak for failures.
     """
 
-    scope: ClassVar[Scope] = (
-        "attempt"  # it looks at nothing but the attempt, so it can decide where that runs
-    )
+    scope: ClassVar[Scope] = "attempt"  # it looks at nothing but the attempt, so it can decide where that runs
     of: str = field(default="steps", kw_only=True)
 
     def __post_init__(self) -> None:
         if self.of == "attempts" or not isinstance(self.of, str) or not self.of:
-            raise UsageError(
-                f"{type(self).__name__}(of={self.of!r}): expected 'steps', 'seconds' or a unit of cost"
-            )
+            raise UsageError(f"{type(self).__name__}(of={self.of!r}): expected 'steps', 'seconds' or a unit of cost")
 
     def cutoff(self, k: int) -> float:
         """How much the k-th attempt may use, k from 1."""
@@ -60,12 +56,6 @@ class Cutoff:
             from dalsegno.core.durations import seconds
 
             value = seconds(value)
-        if (
-            isinstance(value, (bool, str))
-            or not hasattr(value, "__float__")
-            or not 0 < float(value) < float("inf")
-        ):
-            raise UsageError(
-                f"{type(self).__name__}({name}={value!r}): expected a finite number of {self.of} above 0"
-            )
+        if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or not 0 < float(value) < float("inf"):
+            raise UsageError(f"{type(self).__name__}({name}={value!r}): expected a finite number of {self.of} above 0")
         return float(value)

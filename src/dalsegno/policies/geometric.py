@@ -35,9 +35,7 @@ class Geometric(Cutoff):
         if not 1.0 <= self.factor < inf:
             raise UsageError(f"Geometric(factor={self.factor!r}): expected a finite factor of at least 1")
         if not 0.0 < self.success <= 1.0:
-            raise UsageError(
-                f"Geometric(success={self.success!r}): expected a probability above 0, at most 1"
-            )
+            raise UsageError(f"Geometric(success={self.success!r}): expected a probability above 0, at most 1")
         if self.factor * (1.0 - self.success) >= 1.0 - ROUNDING:
             raise UsageError(
                 f"Geometric(factor={self.factor!r}, success={self.success!r}): the expected total is "

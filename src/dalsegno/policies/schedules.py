@@ -24,9 +24,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not isinstance(self.keep, Keep):
-            raise UsageError(
-                f"{type(self).__name__}(keep={self.keep!r}): expected Keep(last=3, best='loss'), say"
-            )
+            raise UsageError(f"{type(self).__name__}(keep={self.keep!r}): expected Keep(last=3, best='loss'), say")
 
     def due(self, trace: Trace, saved: float | None) -> tuple[float, float]:
         """The step and the seconds of the attempt at which the next snapshot is due, ``inf`` for never.
@@ -58,9 +56,7 @@ class Every(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.steps is None and self.seconds is None:
-            raise UsageError(
-                "Every(): expected steps or seconds, as in Every(steps=100) or Every(seconds='10m')"
-            )
+            raise UsageError("Every(): expected steps or seconds, as in Every(steps=100) or Every(seconds='10m')")
         if self.steps is not None and (
             isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1
         ):

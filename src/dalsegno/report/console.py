@@ -14,6 +14,13 @@ def console(file: IO[str] | None = None) -> Any:
     from rich.console import Console
 
     made = Console(file=file or sys.stdout, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    made.on_broken_pipe = leave
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = PIPED_WIDTH
     return made
+
+
+def leave() -> None:
+    """Whoever read our output has left, as ``head`` does: leave as a program that SIGPIPE ended."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    raise SystemExit(141)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -67,6 +68,7 @@ class Progress:
         self.counts = {"roll back": 0, "restart": 0, "adapt": 0}
         self.snapshots = 0
         self.last_step = 0
+        self.how = ""
 
     # -- events -------------------------------------------------------------------------------------------------
 
@@ -91,7 +93,7 @@ class Progress:
             self.close()
 
     def started(self, event: events.RunStarted) -> None:
-        self.name, self.seed = event.name, event.seed
+        self.name, self.seed, self.how = event.name, event.seed, event.how
         self.began = time.perf_counter()
         if event.how == "ended":
             return
@@ -115,7 +117,7 @@ class Progress:
         self.seen.append((now, trace.steps, self.share(trace)))
         while len(self.seen) > 2 and now - self.seen[0][0] > RATE_SECONDS:
             self.seen.popleft()
-        self.live.update(self.line())
+        self.live.update(self.line(), refresh=True)
 
     # -- the line -----------------------------------------------------------------------------------------------
 
@@ -187,8 +189,6 @@ class Progress:
     @property
     def console(self) -> Any:
         if self.given is None:
-            import sys
-
             from dalsegno.report.console import console
 
             self.given = console(sys.stderr)
@@ -198,8 +198,17 @@ class Progress:
         if self.live is None and self.console.is_terminal:
             from rich.live import Live
 
-            self.live = Live(self.line(), console=self.console, refresh_per_second=8, transient=True)
-            self.live.start()
+            # Drawn when an event comes and by no thread of its own: workers are forked off this program.  What the
+            # user prints goes above the line, unless it goes somewhere else than to the terminal.
+            self.live = Live(
+                self.line(),
+                console=self.console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=sys.stdout.isatty(),
+                redirect_stderr=sys.stderr.isatty(),
+            )
+            self.live.start(refresh=True)
 
     def say(self, text: str, style: str = "", *, anywhere: bool = False) -> None:
         """A line above the live one; ``anywhere`` also where nobody is watching."""

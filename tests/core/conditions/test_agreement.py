@@ -104,9 +104,7 @@ def test_a_failed_attempt_counts_and_agrees_with_nothing_where_it_has_no_result(
 @pytest.mark.parametrize(
     ("results", "reachable"), [([1.0, 2.0], True), ([1.0, 2.0, 3.0], True), ([1.0, 2.0, 3.0, 4.0], False)]
 )
-def test_it_says_when_agreement_can_no_longer_be_reached(
-    watch: Any, results: list[float], reachable: bool
-) -> None:
+def test_it_says_when_agreement_can_no_longer_be_reached(watch: Any, results: list[float], reachable: bool) -> None:
     watched = watch(agrees(3, of=5))
     answers(watched, results)
     assert watched.saw()["reachable"] is reachable

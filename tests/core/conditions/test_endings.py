@@ -48,9 +48,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "error", "answer"), CASES)
-def test_a_type_answers_for_its_subclasses(
-    watch: Any, kind: Any, error: Exception | None, answer: bool
-) -> None:
+def test_a_type_answers_for_its_subclasses(watch: Any, kind: Any, error: Exception | None, answer: bool) -> None:
     assert watch(failed(kind)).fail(error) is answer
 
 

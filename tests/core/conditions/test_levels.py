@@ -22,17 +22,13 @@ LEVELS = [
 
 
 @pytest.mark.parametrize(("value", "over", "under"), LEVELS)
-def test_a_metric_against_a_limit(
-    watch: Any, value: float | None, over: bool | None, under: bool | None
-) -> None:
+def test_a_metric_against_a_limit(watch: Any, value: float | None, over: bool | None, under: bool | None) -> None:
     assert (watch(above("loss", 2)).metric(value), watch(below("loss", 2)).metric(value)) == (over, under)
 
 
 @pytest.mark.parametrize("condition", [above("loss", 2.0), below("loss", 2.0)], ids=str)
 @pytest.mark.parametrize("value", [nan, None])
-def test_on_nan_and_absence_neither_it_nor_its_negation_fires(
-    watch: Any, condition: Any, value: float | None
-) -> None:
+def test_on_nan_and_absence_neither_it_nor_its_negation_fires(watch: Any, condition: Any, value: float | None) -> None:
     assert (watch(condition).metric(value), watch(~condition).metric(value)) == (None, None)
 
 

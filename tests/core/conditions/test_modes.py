@@ -16,9 +16,7 @@ def test_each_watched_metric_has_its_mode() -> None:
 
 
 def test_two_modes_for_one_metric_are_refused_naming_both_places() -> None:
-    with pytest.raises(
-        UsageError, match=r"stalled\('loss', patience=3\) and 'max' in stalled\('loss', patience=5"
-    ):
+    with pytest.raises(UsageError, match=r"stalled\('loss', patience=3\) and 'max' in stalled\('loss', patience=5"):
         check_modes([LOSS, above("x", 1.0) | stalled("loss", patience=5, mode="max")])
 
 

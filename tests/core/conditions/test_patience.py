@@ -121,9 +121,7 @@ def test_what_it_saw_names_the_figures(watch: Any) -> None:
 SIGN = {"min": -1.0, "max": 1.0}
 
 
-def by_definition(
-    values: list[float | None], patience: int, min_delta: float, mode: str
-) -> list[bool | None]:
+def by_definition(values: list[float | None], patience: int, min_delta: float, mode: str) -> list[bool | None]:
     """Each answer computed from all values up to it, keeping nothing."""
 
     def since(seen: list[float]) -> int:
@@ -134,9 +132,7 @@ def by_definition(
         return count
 
     return [
-        None
-        if value is None
-        else since([seen for seen in values[: place + 1] if seen is not None]) >= patience
+        None if value is None else since([seen for seen in values[: place + 1] if seen is not None]) >= patience
         for place, value in enumerate(values)
     ]
 

@@ -39,9 +39,7 @@ def by_definition(
 STEADY = [1.00, 1.02] * 64
 
 
-@pytest.mark.parametrize(
-    ("value", "flagged"), [(1.1286, False), (1.12861, True), (0.0, False), (-50.0, False)]
-)
+@pytest.mark.parametrize(("value", "flagged"), [(1.1286, False), (1.12861, True), (0.0, False), (-50.0, False)])
 def test_the_limit_of_the_worked_example(watch: Any, value: float, flagged: bool) -> None:
     assert watch(spike("loss")).values(*STEADY, value)[-1] is flagged
 

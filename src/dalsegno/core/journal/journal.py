@@ -31,6 +31,10 @@ JSON_COLUMNS = (
 HIDDEN = ("state_json", "summary", "identity")
 
 
+# A metric of one of these names is shown as "metric.<name>".
+STEP_COLUMNS = frozenset(("id", "run", "attempt", "branch", "step", "seconds", "status", "value", "abandoned"))
+
+
 class Journal:
     """A journal file, for reading; :meth:`open_run` is how the engine writes to it.
 
@@ -235,7 +239,7 @@ class Journal:
                     "seconds": seconds,
                     "status": status,
                     "value": value,
-                    **metrics,
+                    **{f"metric.{name}" if name in STEP_COLUMNS else name: figure for name, figure in metrics.items()},
                     **{f"cost.{unit}": amount for unit, amount in cost.items()},
                 }
                 if every:

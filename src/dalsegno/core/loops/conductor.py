@@ -87,6 +87,8 @@ class Conductor:
         self.paid_since = self.last
         self.prior_reports = self.stream.steps
         self.is_ready = False
+        self.judged: dict[str, Any] = {}  # what judges have said at the place judged_at
+        self.judged_at: tuple[int, int, int] | None = None
         self.calls_in_step: set[tuple[int, int, int, str]] = set()
         self.step_costs: dict[str, float] = {}
         self.at_end = False
@@ -302,9 +304,11 @@ class Conductor:
         if self.saver is not None and self.saver.label is not None:
             self.attention = -inf
 
-    def reply(self, ask: Ask, answer: bool | None) -> Instruction | Ask | None:
+    def reply(self, ask: Ask, answer: bool | None, reason: str = "") -> Instruction | Ask | None:
         """The judge that an Ask named has answered."""
         outcome = self.machine.reply(ask, answer)
+        if isinstance(outcome, Decision) and outcome.index == ask.rule and outcome.index < len(outcome.saw):
+            outcome.saw[outcome.index]["judge"] = {"accept": answer, "reason": reason}
         if self.redo is not None and not isinstance(outcome, Ask):
             return settle_redone(self, outcome, self.asking)
         return self.attend(outcome, self.asking)

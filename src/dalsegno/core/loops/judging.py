@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 from dalsegno.core.decisions import Ask
 from dalsegno.core.loops.conductor import Conductor
-from dalsegno.core.once import charge_judge, once, once_async
+from dalsegno.core.once import charge_judge, instant, once, once_async
 
 
 def key_of(ask: Ask) -> str:
-    return f"judge of rule {ask.rule}: {ask.judge}"
+    return f"judge: {ask.judge}"
 
 
 def verdict_cost(value: Any) -> dict[str, float]:
@@ -29,14 +30,29 @@ def as_values(verdict: Any) -> dict[str, Any]:
     return {"accept": bool(verdict), "reason": "", "cost": {}}
 
 
+def known(conductor: Conductor, ask: Ask) -> dict[str, Any] | None:
+    """What this judge has said at this very step already, when another rule asked it."""
+    if conductor.judged_at != instant(conductor):
+        conductor.judged, conductor.judged_at = {}, instant(conductor)
+    return conductor.judged.get(key_of(ask))
+
+
+def take(conductor: Conductor, ask: Ask, said: dict[str, Any]) -> Any:
+    """Hand a judge's answer to the machine, its cost charged and its reason kept."""
+    conductor.judged[key_of(ask)] = said
+    charge_judge(conductor)
+    return conductor.reply(ask, said["accept"], said["reason"])
+
+
 def answer(conductor: Conductor, instruction: Any) -> Any:
     """Ask the judges that the machine waits for, and hand back the instruction that follows."""
     while isinstance(instruction, Ask):
         ask = instruction
-        function, subject = ask.judge.function, conductor.subject.target
-        said = once(key_of(ask), lambda: as_values(function(subject)), cost=verdict_cost)
-        charge_judge(conductor)
-        instruction = conductor.reply(ask, said["accept"])
+        said = known(conductor, ask)
+        if said is None:
+            asked = partial(judged, ask.judge.function, conductor.subject.target)
+            said = once(key_of(ask), asked, cost=verdict_cost)
+        instruction = take(conductor, ask, said)
     return instruction
 
 
@@ -44,13 +60,18 @@ async def answer_async(conductor: Conductor, instruction: Any) -> Any:
     """The same where a judge may be a coroutine function."""
     while isinstance(instruction, Ask):
         ask = instruction
-        function, subject = ask.judge.function, conductor.subject.target
-
-        async def judged() -> Any:
-            verdict = function(subject)
-            return as_values(await verdict if inspect.isawaitable(verdict) else verdict)
-
-        said = await once_async(key_of(ask), judged, cost=verdict_cost)
-        charge_judge(conductor)
-        instruction = conductor.reply(ask, said["accept"])
+        said = known(conductor, ask)
+        if said is None:
+            asked = partial(judged_async, ask.judge.function, conductor.subject.target)
+            said = await once_async(key_of(ask), asked, cost=verdict_cost)
+        instruction = take(conductor, ask, said)
     return instruction
+
+
+def judged(function: Any, subject: Any) -> dict[str, Any]:
+    return as_values(function(subject))
+
+
+async def judged_async(function: Any, subject: Any) -> dict[str, Any]:
+    verdict = function(subject)
+    return as_values(await verdict if inspect.isawaitable(verdict) else verdict)

@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from dalsegno.core.errors import UsageError
 from dalsegno.studies.demo import search, training
 from dalsegno.studies.demo.show import Show
+
+MARK = ".dalsegno-demo"  # in a folder that a demonstration made, and may therefore empty
 
 
 def run_demo(
@@ -24,9 +27,7 @@ def run_demo(
     began = time.monotonic()
     show = Show(quiet=as_json)
     out = out.resolve()
-    for part in ("training", "search"):  # what an earlier demonstration left; the cached images stay
-        shutil.rmtree(out / part, ignore_errors=True)
-        (out / part).mkdir(parents=True)
+    clear(out)
     show.say(f"Everything below is done now, on this machine, and written to {out}.")
     figures: dict[str, Any] = {
         "training": training.run_part(show, out / "training", train or training.Setting(seed=seed)),
@@ -43,16 +44,27 @@ def run_demo(
     return 0 if figures["held"] else 1
 
 
+def clear(out: Path) -> None:
+    """Make the folder, or empty what an earlier demonstration left in it (the cached images stay)."""
+    mark = out / MARK
+    if out.exists() and not mark.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} holds files that are not of a demonstration: give an empty folder, or a new name")
+    out.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    for part in ("training", "search"):
+        shutil.rmtree(out / part, ignore_errors=True)
+        (out / part).mkdir()
+
+
 def write_pages(out: Path, figures: dict[str, Any]) -> dict[str, str]:
-    """A page of the killed training run, and one that compares the searches of the first seed."""
+    """A page of the killed training run, and one of the square that takes longest, under each policy."""
     import dalsegno as ds
     from dalsegno.report import page
 
     pages = {}
     for part in ("training", "search"):
         journal = Path(figures[part]["journal"])
-        known = {row["id"] for row in ds.Journal(journal).rows("runs")}
-        runs = [run for run in figures[part].get("page_runs") or sorted(known) if run in known]
+        runs = figures[part].get("page_runs") or [row["id"] for row in ds.Journal(journal).rows("runs")]
         path = out / f"{part}.html"
         page.write(journal, runs, path)
         pages[part] = str(path)

@@ -61,6 +61,10 @@ class Runs:
     def __init__(self, folder: Path, setting: Setting, bars: Progress) -> None:
         self.folder, self.setting, self.bars = folder, setting, bars
         self.stop = threading.Event()
+        self.tasks = {
+            name: bars.add_task(name, total=self.total(name), start=False)
+            for name in (KILLED, UNDISTURBED, EPOCHS, NO_RULE)
+        }
         self.environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
     def command(self, name: str) -> list[str]:
@@ -81,15 +85,25 @@ class Runs:
     def place(self, name: str) -> Path:
         return self.folder / name.replace(" ", "-")
 
+    def total(self, name: str) -> int:
+        """How many steps the line that counts will have, about."""
+        return self.setting.epochs * (self.setting.epoch_steps + (SKIP if name == NO_RULE else 0))
+
     def run(self, name: str, kills: Sequence[Kill] = ()) -> Course:
-        total = self.setting.epochs * (self.setting.epoch_steps + (SKIP if name == NO_RULE else 0))
-        bar = self.bars.add_task(name, total=total)
+        bar, total = self.tasks[name], self.total(name)
+        self.bars.start_task(bar)
 
         def told(line: Line) -> None:
-            self.bars.update(bar, completed=line.step)
+            self.bars.update(bar, completed=min(line.step, total))
 
-        log = Path(f"{self.place(name)}.log")
-        course = run_with_kills(self.command(name), log, kills, environment=self.environment, told=told, stop=self.stop)
+        course = run_with_kills(
+            self.command(name),
+            Path(f"{self.place(name)}.log"),
+            kills,
+            environment=self.environment,
+            told=told,
+            stop=self.stop,
+        )
         self.bars.update(bar, completed=total)
         return course
 

@@ -37,7 +37,7 @@ def launcher():
 def torch_launcher():
     """Forks programs that need torch."""
     pytest.importorskip("torch")
-    one = Launcher(*LIGHT, "torch", "torch.utils.data")
+    one = Launcher(*LIGHT, "torch", "torch.utils.data", "torch._dynamo")
     yield one
     one.close()
 

@@ -30,7 +30,8 @@ def train(attempt):
         optimizer.step()
         if attempt.step % 20 == 10:
             attempt.snapshot(f"at {attempt.step}")
-        step.report(loss=float(loss), luck=float(torch.rand(())), cost={"examples": len(inputs)})
+        luck = torch.rand(()).item() * optimizer.param_groups[0]["lr"] / 0.01
+        step.report(loss=loss.item(), luck=luck, cost={"examples": len(inputs)})
     return [float(parameter.detach().sum()) for parameter in model.parameters()]
 
 
@@ -38,14 +39,14 @@ RULES = {
     "steps": lambda: [
         ds.stop(ds.when.spent(steps=150)),
         ds.roll_back(
-            ds.when.above("luck", 0.96), then=ds.changes.scale_learning_rate(0.7), skip=2, limit=50
+            ds.when.above("luck", 0.93), then=ds.changes.scale_learning_rate(0.9), skip=2, limit=50
         ),
         ds.adapt(ds.when.every(steps=13), ds.changes.scale_learning_rate(0.95)),
         ds.restart(ds.when.elapsed(steps=60)),
     ],
     "clock": lambda: [
         ds.stop(ds.when.spent(seconds=0.9)),
-        ds.roll_back(ds.when.above("luck", 0.98), then=ds.changes.scale_learning_rate(0.7), limit=50),
+        ds.roll_back(ds.when.above("luck", 0.97), then=ds.changes.scale_learning_rate(0.9), limit=50),
         ds.adapt(ds.when.every(seconds=0.06), ds.changes.scale_learning_rate(0.95)),
         ds.restart(ds.when.elapsed(seconds=0.3)),
     ],

@@ -33,6 +33,7 @@ class Encoder:
         self.inline = inline
         self.arrays: dict[str, Any] = {}
         self.known: dict[int, str] = {}
+        self.alive: list[Any] = []  # what known is keyed by must not be freed, or its id may come again
         self.open: set[int] = set()
 
     def encode(self, value: Any, path: str) -> Any:
@@ -168,6 +169,7 @@ class Encoder:
         key = path if path not in self.arrays else f"{path}#{len(self.arrays)}"
         self.arrays[key] = value
         self.known[id(value)] = key
+        self.alive.append(value)
         return key
 
     def torch(self, value: Any, kind: type, path: str) -> Any:
@@ -184,12 +186,14 @@ class Encoder:
                 host = flat.cpu().contiguous()
                 raw = bytes(host.reshape(-1).view(torch.uint8).numpy()) if host.numel() else b""
                 return tag("tensor", [str(flat.dtype), list(flat.shape), base64.b64encode(raw).decode()])
+            pair = flat.dtype == torch.complex128  # safetensors has no such dtype: stored as pairs of float64
             known = self.known.get(id(value))
             if known is None:
-                known = self.key(flat, path)
+                known = self.key(torch.view_as_real(flat.resolve_conj()) if pair else flat, path)
                 self.known[id(value)] = known
-            device = str(value.device)
-            return tag("torch.Tensor", [known, device if device != "cpu" else None, "parameter" if parameter else None])
+                self.alive.append(value)
+            device = str(value.device) if value.device.type != "cpu" else None
+            return tag("torch.Tensor", [known, device, parameter, pair])
         if isinstance(value, torch.Size):
             return tag("torch.Size", list(value))
         if isinstance(value, (torch.dtype, torch.device)):
@@ -338,8 +342,10 @@ def read_tensor(decoder: Decoder, payload: Any) -> Any:
 
 def read_stored_tensor(decoder: Decoder, payload: Any) -> Any:
     torch = need_torch()
-    key, device, parameter = payload
+    key, device, parameter, pair = payload
     found = decoder.stored(key)
+    if pair:
+        found = torch.view_as_complex(found)
     if device is not None and (not device.startswith("cuda") or torch.cuda.is_available()):
         found = found.to(device)
     return torch.nn.Parameter(found, requires_grad=found.is_floating_point()) if parameter else found

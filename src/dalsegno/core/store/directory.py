@@ -233,8 +233,6 @@ def torch_names() -> dict[Any, str]:
             "float8_e5m2": "F8_E5M2",
         }
         _torch_names.update({getattr(torch, name): code for name, code in known.items() if hasattr(torch, name)})
-        if hasattr(torch, "complex128"):
-            _torch_names[torch.complex128] = "X128"  # not in safetensors: see read_safetensors
     return _torch_names
 
 

@@ -13,7 +13,8 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 # Set-up is done again when what is asked for has changed.
 KEY := $(shell cat pyproject.toml constraints.txt Makefile | cksum | tr ' ' '-')
-# Written when set-up begins and removed when it ends: if it is there, set-up was killed and the folder is not to be trusted.
+# There while a set-up runs, with its process number: if that process is gone, it was killed on the way and the
+# folder is not to be trusted.
 UNFINISHED := .venv.unfinished
 # The exact local name of a stamp: a set of extras, and the key.
 stamp = $(VENV)/.dalsegno-$(1)-$(KEY)
@@ -24,6 +25,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
+.NOTPARALLEL:
 .PHONY: help demo test torture docs lint bench clean
 
 help:
@@ -59,11 +61,20 @@ clean:
 
 # torch comes first and alone: asked for together with others, pip may settle on a build of several gigabytes.
 $(VENV)/.dalsegno-%-$(KEY):
-	@if [ -e $(UNFINISHED) ]; then
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+		echo "set-up: '$(PYTHON)' is not Python 3.11 or newer; name one, as in: make $(MAKECMDGOALS) PYTHON=/usr/bin/python3.11" >&2
+		exit 1
+	fi
+	if [ -e $(UNFINISHED) ]; then
+		other=$$(cat $(UNFINISHED))
+		if [ -n "$$other" ] && kill -0 "$$other" 2> /dev/null; then
+			echo "set-up: process $$other is at it in this folder; wait for its end (if it is no set-up, remove $(UNFINISHED))" >&2
+			exit 1
+		fi
 		echo "set-up: the last one was interrupted, beginning afresh"
 		rm -rf $(VENV)
 	fi
-	touch $(UNFINISHED)
+	echo $$$$ > $(UNFINISHED)
 	echo "set-up: $* in $(VENV) with $(PYTHON)"
 	[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH)

@@ -26,6 +26,12 @@ ALLOWED = {
 }
 # The one place where the spine looks outward: the default schedule of snapshots.
 EXCEPTIONS = {("core/loops/opening.py", "dalsegno.policies")}
+# Imported inside the functions that use them, so that a part without its extra can still be imported.
+HEAVY = {
+    *("torch", "scipy", "pandas", "numba", "ray", "sklearn", "matplotlib", "mlxtend", "optuna", "transformers"),
+    *("pydantic", "tensorboardX", "safetensors"),
+}
+LIGHT_PARTS = SPINE | {"report", "cli", "catalog.py", "__init__.py", "__main__.py"}
 BANNED_NAMES = {"util", "utils", "helper", "helpers", "misc", "manager", "common", "base_v2"}
 LONGEST = 400
 # Files that may be longer, each with the reason.
@@ -99,8 +105,7 @@ def crossings(file: Path, package: Path = PACKAGE) -> list[str]:
     for item in imports(file, package):
         part = part_of(item.module)
         excepted = any(
-            name == where and item.module.startswith(what) and not item.at_module_level
-            for where, what in EXCEPTIONS
+            name == where and item.module.startswith(what) and not item.at_module_level for where, what in EXCEPTIONS
         )
         if part in known and part != home and part not in ALLOWED[home] and not excepted:
             wrong.append(f"{name}:{item.line} imports {item.module}")
@@ -128,6 +133,35 @@ def test_core_imports_only_the_standard_library_and_numpy_at_module_level():
 
 def test_no_part_imports_one_that_it_may_not():
     assert [crossing for file in sources() for crossing in crossings(file)] == []
+
+
+def test_every_exception_is_still_needed():
+    needless = [
+        (where, what)
+        for where, what in EXCEPTIONS
+        if not any(item.module.startswith(what) for item in imports(PACKAGE / where))
+    ]
+    assert needless == []
+
+
+def heavy(file: Path, package: Path = PACKAGE) -> list[str]:
+    name = file.relative_to(package)
+    if name.parts[0] not in LIGHT_PARTS:
+        return []
+    return [
+        f"{name}:{item.line} imports {item.module}"
+        for item in imports(file, package)
+        if item.at_module_level and item.module.split(".")[0] in HEAVY
+    ]
+
+
+def test_heavy_libraries_are_imported_inside_functions():
+    assert [found for file in sources() for found in heavy(file)] == []
+
+
+def test_the_check_itself_finds_a_heavy_import(tmp_path):
+    text = "def f():\n    import torch\n\ntry:\n    import pandas as pd\nexcept ImportError:\n    pd = None"
+    assert heavy(written(tmp_path, "report/page.py", text), tmp_path) == ["report/page.py:5 imports pandas"]
 
 
 def test_nothing_imports_the_command_line_or_the_studies():
@@ -177,12 +211,8 @@ def test_the_check_itself_lets_an_allowed_import_pass(tmp_path, name, text):
 def tree() -> list[Path]:
     """Every text file of the tree that is ours: what runs, caches and builds leave behind is not."""
     folders = ("src", "tests", "docs", "benchmarks", ".ci")
-    below = [
-        path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts
-    ]
-    top = [
-        path for path in ROOT.iterdir() if path.suffix in TEXTS - {""} or path.name in {"LICENSE", "Makefile"}
-    ]
+    below = [path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+    top = [path for path in ROOT.iterdir() if path.suffix in TEXTS - {""} or path.name in {"LICENSE", "Makefile"}]
     return sorted(path for path in [*below, *top] if path.suffix in TEXTS and path.is_file())
 
 
@@ -232,8 +262,6 @@ def test_no_file_speaks_of_where_it_was_written():
     assert wrong == []
 
 
-@pytest.mark.parametrize(
-    "text", ["see /" + "work/main/src", "DESIGN" + ".md", "card" + " 14", "issues" + " show 8"]
-)
+@pytest.mark.parametrize("text", ["see /" + "work/main/src", "DESIGN" + ".md", "card" + " 14", "issues" + " show 8"])
 def test_the_check_itself_finds_such_words(text):
     assert FOREIGN.search(text)

@@ -1,21 +1,31 @@
-"""Every code block of README and docs does what it says: Python blocks run, and commands exist."""
+"""Every code block of README and docs does what it says: Python blocks run, and commands exist.
+
+All Python blocks of a page are one program. A comment just above a block, ``<!-- not run: reason -->``, takes a Python
+block out; ``<!-- run -->`` has the ``dalsegno`` commands of a shell block run as well, after the page's Python and in
+its folder. The site is built too.
+"""
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from dalsegno.catalog import systems
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
+RUN = "<!-- run -->"
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,}) *(?P<language>[\w+-]*)[^`]*$")
 MOST_NOT_RUN = 3
 SHELLS = {"bash", "console", "sh", "shell"}
@@ -27,7 +37,11 @@ class Block(NamedTuple):
     language: str
     line: int
     text: str
-    not_run: bool
+    above: str
+
+    @property
+    def not_run(self) -> bool:
+        return bool(NOT_RUN.search(self.above))
 
 
 def blocks(page: str) -> list[Block]:
@@ -49,7 +63,7 @@ def blocks(page: str) -> list[Block]:
         above = next((line for line in reversed(lines[:position]) if line.strip()), "")
         indent = len(opening["indent"])
         text = "\n".join(line[indent:] for line in lines[start:end])
-        found.append(Block(opening["language"], start + 1, text, bool(NOT_RUN.search(above))))
+        found.append(Block(opening["language"], start + 1, text, above))
         position = end + 1
     return found
 
@@ -63,11 +77,11 @@ def program(page: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def commands(page: str) -> list[str]:
+def commands(page: str, marked_only: bool = False) -> list[str]:
     """The command lines of a page's shell blocks, without comments and prompts, and without output."""
     found = []
     for block in blocks(page):
-        if block.language not in SHELLS:
+        if block.language not in SHELLS or (marked_only and block.above.strip() != RUN):
             continue
         joined = block.text.replace("\\\n", " ")
         prompted = any(line.startswith("$ ") for line in joined.splitlines())
@@ -127,35 +141,74 @@ def fault(command: str) -> str | None:
     return f"no option {missing}" if missing else None
 
 
-def named(pages: list[Path], has: str) -> list[pytest.ParameterSet]:
-    chosen = []
-    for page in pages:
-        languages = {block.language for block in blocks(page.read_text(encoding="utf-8"))}
-        if languages & ({"python", "py"} if has == "python" else SHELLS):
-            chosen.append(pytest.param(page, id=page.relative_to(ROOT).as_posix()))
-    return chosen
+def named(has: Callable[[str], object]) -> list[pytest.ParameterSet]:
+    """The pages of whose text this is true, each as a parameter that shows its path."""
+    return [
+        pytest.param(page, id=page.relative_to(ROOT).as_posix())
+        for page in PAGES
+        if has(page.read_text(encoding="utf-8"))
+    ]
 
 
-@pytest.mark.parametrize("page", named(PAGES, "python"))
-def test_python_blocks_of_a_page_run(page, tmp_path):
-    script = tmp_path / f"{page.stem.replace('-', '_')}.py"
-    script.write_text(program(page.read_text(encoding="utf-8")), encoding="utf-8")
+def checked(command: list[str], folder: Path) -> str:
     done = subprocess.run(
-        [sys.executable, script.name],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=240, check=False
     )
-    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
 
 
-@pytest.mark.parametrize("page", named(PAGES, "shell"))
+def run_python(page: Path, folder: Path) -> None:
+    script = folder / f"{page.stem.replace('-', '_')}.py"
+    script.write_text(program(page.read_text(encoding="utf-8")), encoding="utf-8")
+    checked([sys.executable, script.name], folder)
+
+
+@pytest.mark.parametrize("page", named(lambda text: program(text).strip()))
+def test_python_blocks_of_a_page_run(page, tmp_path):
+    run_python(page, tmp_path)
+
+
+@pytest.mark.parametrize("page", named(lambda text: commands(text, marked_only=True)))
+def test_marked_commands_of_a_page_run_after_its_python(page, tmp_path):
+    run_python(page, tmp_path)
+    for command in commands(page.read_text(encoding="utf-8"), marked_only=True):
+        own, *words = shlex.split(command)
+        assert own == "dalsegno", f"{command}: only dalsegno's own commands are run"
+        checked([sys.executable, "-m", "dalsegno", *words], tmp_path)
+
+
+@pytest.mark.parametrize("page", named(commands))
 def test_commands_of_a_page_exist(page):
     wrong = {command: fault(command) for command in commands(page.read_text(encoding="utf-8"))}
     assert {command: why for command, why in wrong.items() if why} == {}
+
+
+# What a browser would fetch by itself when it opens a page; a link that a reader may follow is none.
+FETCHED = re.compile(r"""<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=["']?(https?:[^"'\s>]+)""")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    checked([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)], ROOT)
+    return folder
+
+
+@pytest.mark.xdist_group("site")
+def test_site_builds_strictly_and_fetches_nothing_from_elsewhere(site):
+    fetched = {
+        f"{page.relative_to(site)}: {address}"
+        for page in site.rglob("*.html")
+        for address in FETCHED.findall(page.read_text(encoding="utf-8"))
+    }
+    assert fetched == set()
+
+
+@pytest.mark.xdist_group("site")
+def test_site_has_every_system_of_the_catalog(site):
+    page = (site / "systems" / "index.html").read_text(encoding="utf-8")
+    assert [system.name for system in systems() if html.escape(system.name) not in page] == []
 
 
 def test_at_most_three_blocks_are_not_run():
@@ -193,6 +246,12 @@ $ make test  # all of them
 $ dalsegno show \\
     --journal runs.db
 ```
+
+<!-- run -->
+
+```bash
+dalsegno systems
+```
 """
 
 
@@ -201,7 +260,11 @@ def test_a_page_becomes_one_program_with_the_lines_of_the_page():
 
 
 def test_commands_are_read_without_prompt_output_and_comment():
-    assert commands(PAGE) == ["make test", "dalsegno show --journal runs.db"]
+    assert commands(PAGE) == ["make test", "dalsegno show --journal runs.db", "dalsegno systems"]
+
+
+def test_only_marked_commands_are_run():
+    assert commands(PAGE, marked_only=True) == ["dalsegno systems"]
 
 
 def test_a_block_that_is_never_closed_is_an_error():
@@ -222,8 +285,6 @@ def test_a_command_that_does_not_exist_is_found(command, why):
     assert (fault(command) or "").startswith(why)
 
 
-@pytest.mark.parametrize(
-    "command", ["make test", "CI=1 make demo", "pip install dalsegno", "dalsegno systems --help"]
-)
+@pytest.mark.parametrize("command", ["make test", "CI=1 make demo", "pip install dalsegno", "dalsegno systems --help"])
 def test_a_command_that_exists_passes(command):
     assert fault(command) is None

@@ -10,8 +10,8 @@ from dalsegno.report import numbers
 from dalsegno.report.markup import Markup, element
 from dalsegno.report.scale import Scale, fitting
 
-WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 14, 30
+WIDTH, HEIGHT = 560, 220
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 14, 22
 
 
 @dataclass
@@ -22,6 +22,7 @@ class Line:
     values: Sequence[float]
     style: str = "counts"  # a class of the page's style sheet
     name: str = ""
+    offset: float = 0.0  # what to take off a place to get a step
 
 
 @dataclass
@@ -31,7 +32,6 @@ class Mark:
     place: float
     kind: str
     text: str
-    value: float | None = None
 
 
 @dataclass
@@ -73,7 +73,7 @@ def draw(chart: Chart) -> Markup:
         axes(across, up, chart.axis),
         [bound(across(place), name) for place, name in chart.bounds],
         drawn,
-        [mark(one, across) for one in chart.marks],
+        [mark(together, across) for together in grouped(chart.marks)],
         element("g", class_="readout", aria_hidden="true"),
     ]
     scale = "log" if up.log else "linear"
@@ -114,16 +114,17 @@ def x(place: float) -> str:
 
 
 def path(line: Line, across: Scale, up: Scale) -> Markup:
+    about = {"data_name": line.name or None, "data_offset": x(line.offset) if line.offset else None}
     pairs = [f"{x(across(float(p)))},{x(up(float(v)))}" for p, v in zip(line.places, line.values, strict=True)]
     if len(pairs) == 1:
         at, height = pairs[0].split(",")
-        return element("circle", cx=at, cy=height, r="2.5", class_=f"{line.style} dot", data_name=line.name or None)
-    return element("path", d="M" + " ".join(pairs), class_=f"{line.style} line", data_name=line.name or None)
+        return element("circle", cx=at, cy=height, r="2.5", class_=f"{line.style} dot", **about)
+    return element("path", d="M" + " ".join(pairs), class_=f"{line.style} line", **about)
 
 
 def axes(across: Scale, up: Scale, name: str) -> Markup:
     parts: list[Any] = []
-    for tick in up.ticks(4):
+    for tick in up.ticks(5):
         height = x(up(tick))
         parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=height, y2=height, class_="grid"))
         parts.append(element("text", numbers.number(tick, 4), x=LEFT - 6, y=height, class_="tick y"))
@@ -131,7 +132,7 @@ def axes(across: Scale, up: Scale, name: str) -> Markup:
         at = x(across(tick))
         parts.append(element("text", short(tick), x=at, y=HEIGHT - BOTTOM + 14, class_="tick x"))
     parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis"))
-    parts.append(element("text", name, x=WIDTH - RIGHT, y=HEIGHT - 2, class_="tick name"))
+    parts.append(element("text", name, x=LEFT - 10, y=HEIGHT - BOTTOM + 14, class_="tick name"))
     return element("g", parts, aria_hidden="true")
 
 
@@ -152,13 +153,24 @@ def bound(at: float, name: str) -> Markup:
     return element("g", element("title", name), line)
 
 
-def mark(one: Mark, across: Scale) -> Markup:
+def grouped(marks: Sequence[Mark]) -> list[list[Mark]]:
+    """Marks of one kind at one place together: one sign is drawn for them."""
+    found: dict[tuple[float, str], list[Mark]] = {}
+    for one in marks:
+        found.setdefault((one.place, one.kind), []).append(one)
+    return list(found.values())
+
+
+def mark(together: list[Mark], across: Scale) -> Markup:
+    one = together[0]
     at = x(across(one.place))
     kind = one.kind.replace(" ", "-")
+    several = element("text", f"×{len(together)}", x=at, y=TOP - 4, dx=8, class_="times") if len(together) > 1 else None
     return element(
         "g",
-        element("title", one.text),
+        element("title", "\n".join(mark.text for mark in together)),
         element("line", x1=at, x2=at, y1=TOP, y2=HEIGHT - BOTTOM),
         element("path", d=GLYPHS.get(one.kind, GLYPHS["stop"]), transform=f"translate({at},{TOP})"),
+        several,
         class_=f"mark {kind}",
     )

@@ -108,3 +108,12 @@ class Envelope:
     def odd_steps(self) -> list[int]:
         """Where values were not finite, one step a bin."""
         return sorted(place * self.width for place in self.odd)
+
+
+def thinned(places: Any, values: Any, most: int) -> tuple[Any, Any]:
+    """A drawn curve in at most about ``most`` points, its extremes kept; places are whole numbers that rise."""
+    if len(places) <= most:
+        return places, values
+    curve = Envelope(max(most // 2, 4))
+    curve.add(places, values)
+    return curve.points()

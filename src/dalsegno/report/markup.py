@@ -68,6 +68,6 @@ def table(heads: list[Any], rows: list[list[Any]], *, label: str, figures: tuple
         )
         for number, row in enumerate(rows)
     ]
-    whole = element("table", element("thead", head), element("tbody", body))
+    whole = element("table", element("thead", head) if any(heads) else None, element("tbody", body))
     # tabindex: a region that scrolls must be reachable by keyboard
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)

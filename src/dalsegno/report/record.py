@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -75,8 +76,10 @@ class Record:
                 names.update(dict.fromkeys(piece.curves))
         return list(names)
 
-    def attempt_number(self, attempt: int) -> int:
-        return next((int(row["number"]) for row in self.attempts if row["id"] == attempt), 0)
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """The number of each attempt by its id."""
+        return {row["id"]: int(row["number"]) for row in self.attempts}
 
     @property
     def abandoned_steps(self) -> int:

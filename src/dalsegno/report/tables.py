@@ -167,7 +167,7 @@ def decisions(record: Record, most: int = 60) -> Any:
         verb = row["verb"] + (" (superseded)" if row["superseded"] else "")
         lines.append(
             (
-                record.attempt_number(row["attempt"]),
+                record.numbers.get(row["attempt"], ""),
                 numbers.number(row["step"]),
                 verb,
                 row["rule"],
@@ -188,7 +188,7 @@ def snapshots(record: Record) -> Any:
     lines = [
         (
             row["id"],
-            record.attempt_number(row["attempt"]),
+            record.numbers.get(row["attempt"], ""),
             numbers.number(row["step"]),
             row["kind"],
             row["label"] or "",
@@ -280,7 +280,7 @@ def ratio(found: Any) -> str:
     """How a median stands to that of the first group."""
     if found is None or found.ratio is None:
         return ""
-    text = f"{found.ratio:.3g}x"
+    text = f"{found.ratio:.3g}×"
     if found.ratio_interval is not None:
         text += f" [{found.ratio_interval[0]:.3g}, {found.ratio_interval[1]:.3g}]"
     return text

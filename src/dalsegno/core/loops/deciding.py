@@ -27,14 +27,21 @@ def decide(conductor: Conductor, decision: Decision, at: str, journaled: Any = N
         engine = reader.get("engine")
     conductor.last_decision = decision
     if journaled is None:
-        status = conductor.machine.trace.attempt.status
+        action = to_json(decision, at, conductor.machine.trace.attempt.status)
+        failure = conductor.machine.trace.attempt.failure
+        if failure is not None:  # said again where the program dies before the attempt's row is closed
+            action["failure"] = {
+                "types": list(failure.types),
+                "message": failure.message,
+                "traceback": failure.traceback,
+            }
         conductor.machine.commit(decision, engine)
         decision_id = conductor.journal.decision(
             attempt=conductor.attempt_id,
             branch=conductor.branch_id,
             step=decision.step,
             rule=decision.rule,
-            action=to_json(decision, at, status),
+            action=action,
             saw=decision.saw,
             state=conductor.machine.state(),
             seconds=conductor.machine.trace.seconds,

@@ -16,6 +16,7 @@ from dalsegno.core.loops.instructions import Landing
 from dalsegno.core.loops.redo import Redo
 from dalsegno.core.machine import Machine
 from dalsegno.core.process import Origin
+from dalsegno.core.report import Failure
 from dalsegno.core.result import Result, summary_from_dict
 
 
@@ -114,6 +115,8 @@ def resume(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> str:
     machine = conductor.machine
     by_id = {entry.id: entry for entry in machine.ledger}
     acknowledged = any(row["kind"] == "snapshot" for row in history)
+    extended = conductor.journal.run["outcome"] is not None  # it had ended once, and its limits have moved since
+    stopped = None  # a stop whose final state is not saved: the steps before it are done again
     for place in range(len(history) - 1, -1, -1):
         event = history[place]
         if event["kind"] == "snapshot":
@@ -124,6 +127,10 @@ def resume(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> str:
             if reader is None:
                 continue
             row = next(row for row in attempts if row["id"] == event["attempt"])
+            if event["snapshot_kind"] == "end":
+                if extended:
+                    return extend_run(conductor, history)
+                return end_from_snapshot(conductor, history, place, row, reader)
             return go_on(conductor, history, place, row, reader, reader.get("engine"), (), event["branch"])
         if event["kind"] == "decision":
             verb = event["action"]["verb"]
@@ -141,7 +148,15 @@ def resume(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> str:
                 target = by_id.get(event["action"]["target"] or -1)
                 return begin_next(conductor, history, place, origin, target)
             elif verb == "stop":
-                return end_now(conductor, history, event, row)
+                if extended and event["action"]["unanswered"]:
+                    return again_after_failure(conductor, history)
+                if extended:
+                    return extend_run(conductor, history)
+                if not owes_its_state(conductor, event, row):
+                    return end_now(conductor, event, row)
+                stopped = stopped or (event, row)
+    if stopped is not None:
+        return end_now(conductor, *stopped)
     if acknowledged:
         damaged = [f"step {entry.step} ({entry.name})" for entry in machine.ledger]
         raise SnapshotError(
@@ -199,9 +214,15 @@ def begin_next(
     event = history[place]
     machine = conductor.machine
     former = next(row for row in attempts_of(history) if row["id"] == event["attempt"])
-    conductor.journal.ensure_ended(former["id"], "cut")
-    load_summaries(conductor, history, former["number"] + 1)
-    machine.load(event["state"], seed=former["seed"], origin=Origin.from_dict(former["origin"]))
+    numbers = {known["id"]: known["number"] for known in attempts_of(history)}
+    set_abandoned(machine, [e for e in history[: place + 1] if e["kind"] == "decision"], numbers)
+    if former["state"] == "open":  # the program died between the decision and the attempt's end
+        enter(conductor, former)
+        load_summaries(conductor, history, former["number"])
+        close_from_journal(conductor, event, former)
+    else:
+        load_summaries(conductor, history, former["number"] + 1)
+        machine.load(event["state"], seed=former["seed"], origin=Origin.from_dict(former["origin"]))
     following = [row for row in attempts_of(history) if row["number"] > former["number"]]
     if following:
         enter(conductor, following[-1])
@@ -210,19 +231,48 @@ def begin_next(
     return "resumed"
 
 
-def end_now(conductor: Conductor, history: Sequence[Mapping[str, Any]], event: Any, row: Mapping[str, Any]) -> str:
-    """The stop was decided and the program died before the run was marked as ended."""
+def close_from_journal(conductor: Conductor, event: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    """End the attempt that a journaled restart or stop ended, as its own program would have gone on to do."""
     machine = conductor.machine
-    enter(conductor, row)
-    load_summaries(conductor, history, row["number"])
-    status = event["action"]["status"]
     machine.load(event["state"], seed=row["seed"], origin=Origin.from_dict(row["origin"]))
-    machine.trace.attempt.status = status
+    attempt, told = machine.trace.attempt, event["action"].get("failure")
+    attempt.status = event["action"]["status"]
+    attempt.failure = None if told is None else Failure(tuple(told["types"]), told["message"], told["traceback"])
     machine.close_attempt()
     machine.trace.load(event["state"]["run"])
-    decision = decision_from(event, machine)
     end_attempt_row(conductor)
-    conductor.finish(decision)
+
+
+def owes_its_state(conductor: Conductor, stop: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether the program died between a stop and the snapshot of the final state that belongs to it."""
+    if conductor.saver is None or stop["action"]["unanswered"]:
+        return False
+    own = [entry for entry in conductor.machine.ledger if entry.attempt == row["number"] and entry.sound]
+    newest = max(own, key=lambda entry: entry.order, default=None)
+    if newest is None or stop["action"]["target"] is not None or stop["action"]["at"] == "end":
+        return True
+    return newest.step != stop["step"] or newest.branch != stop["branch"]
+
+
+def end_from_snapshot(
+    conductor: Conductor, history: Sequence[Mapping[str, Any]], place: int, row: Mapping[str, Any], reader: Any
+) -> str:
+    """The final state is saved and the run is not marked as ended; a body that had ended ends once more, for its value."""
+    snapshot = history[place]
+    stop = next(event for event in reversed(history[:place]) if event["kind"] == "decision")
+    if stop["action"]["at"] != "end":
+        return end_now(conductor, stop, row)
+    how = go_on(conductor, history, place, row, reader, reader.get("engine"), (), snapshot["branch"])
+    conductor.redo = Redo([stop])
+    return how
+
+
+def end_now(conductor: Conductor, stop: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """The stop was decided, and the program died before the run was marked as ended."""
+    enter(conductor, row)
+    load_summaries(conductor, conductor.journal.events(), row["number"])
+    close_from_journal(conductor, stop, row)
+    conductor.finish(decision_from(stop, conductor.machine))
     return "ended"
 
 
@@ -233,10 +283,10 @@ def again_after_failure(conductor: Conductor, history: Sequence[Mapping[str, Any
     decisions = [event for event in history if event["kind"] == "decision"]
     numbers = {row["id"]: row["number"] for row in attempts}
     set_abandoned(machine, decisions, numbers)
-    load_summaries(conductor, history, attempts[-1]["number"] + 1)
+    last = next(event for event in reversed(decisions) if event["action"]["unanswered"])
+    row = next(known for known in attempts if known["id"] == last["attempt"])
+    load_summaries(conductor, history, row["number"] + 1)
     conductor.journal.reopen_run()
-    last = decisions[-1]
-    row = attempts[-1]
     machine.load(last["state"], seed=row["seed"], origin=Origin.from_dict(row["origin"]))
     candidates = sorted((e for e in machine.ledger if e.sound and not e.abandoned), key=lambda e: -e.order)
     for entry in candidates:
@@ -245,7 +295,7 @@ def again_after_failure(conductor: Conductor, history: Sequence[Mapping[str, Any
         reader = conductor.saver.open(entry)
         if reader is None:
             continue
-        begin_from(conductor, entry, reader)
+        begin_from(conductor, entry, reader, history)
         return "again after a failure"
     if candidates or any(not entry.sound for entry in machine.ledger):
         raise SnapshotError(
@@ -256,7 +306,7 @@ def again_after_failure(conductor: Conductor, history: Sequence[Mapping[str, Any
     return "again after a failure"
 
 
-def begin_from(conductor: Conductor, entry: Held, reader: Any) -> None:
+def begin_from(conductor: Conductor, entry: Held, reader: Any, history: Sequence[Mapping[str, Any]]) -> None:
     """A new attempt that takes up a snapshot with everything that belongs to it, rule states too."""
     from dalsegno.core.seeds import attempt_seed
 
@@ -264,13 +314,18 @@ def begin_from(conductor: Conductor, entry: Held, reader: Any) -> None:
     number = machine.trace.begun + 1
     seed = attempt_seed(conductor.root_seed, number)
     origin = Origin.at(entry.id)
-    conductor.attempt_id = conductor.journal.begin_attempt(
-        number, seed, origin.to_dict(), started_from=entry.id, verified=True
-    )
-    conductor.attempt_number_of_row = number
-    conductor.branch_id = conductor.journal.begin_branch(conductor.attempt_id, 0, None, entry.step, "start", None)
-    conductor.branch_number = 0
-    conductor.began_from = entry.id
+    begun = next((row for row in attempts_of(history) if row["number"] == number), None)
+    if begun is not None and begun["started_from"] == entry.id and conductor.journal.branches_of(begun["id"]):
+        enter(conductor, begun)  # the program died before that attempt's first snapshot: it is begun again
+        redo_from(conductor, history, history.index(begun), begun)
+    else:
+        conductor.attempt_id = conductor.journal.begin_attempt(
+            number, seed, origin.to_dict(), started_from=entry.id, verified=True
+        )
+        conductor.attempt_number_of_row = number
+        conductor.branch_id = conductor.journal.begin_branch(conductor.attempt_id, 0, None, entry.step, "start", None)
+        conductor.branch_number = 0
+        conductor.began_from = entry.id
     engine = reader.get("engine")
     machine.trace.begun = number
     from dalsegno.core.trace import Attempt

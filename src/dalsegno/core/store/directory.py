@@ -18,12 +18,21 @@ from dalsegno.core.store.snapshot import FileEntry, Manifest
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
+CHUNK = 1 << 20
 
 
 def hasher() -> Any:
     import xxhash
 
     return xxhash.xxh3_128()
+
+
+def fsync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def fsync_folder(folder: Path) -> None:
@@ -131,11 +140,12 @@ class Writer:
         with open(self.folder / name, "wb", buffering=0) as file:
             for piece in pieces:
                 view = memoryview(piece).cast("B") if not isinstance(piece, bytes) else memoryview(piece)
-                hashed.update(view)
                 size += len(view)
-                while len(view):
-                    view = view[file.write(view) :]
-            os.fsync(file.fileno())
+                for start in range(0, len(view), CHUNK):  # hashed and written while it is in the cache
+                    chunk = view[start : start + CHUNK]
+                    hashed.update(chunk)
+                    while len(chunk):
+                        chunk = chunk[file.write(chunk) :]
         self.files[name] = FileEntry(size, hashed.hexdigest())
 
     def commit(self) -> Manifest:
@@ -144,6 +154,8 @@ class Writer:
         text = manifest.to_json().encode()
         try:
             self.write(MANIFEST, [text])
+            for name in self.files:  # all at the end: the first one to be flushed takes the others' metadata with it
+                fsync_file(self.folder / name)
             fsync_folder(self.folder)
             self.folder.rename(self.final)
             fsync_folder(self.store.path)
@@ -279,7 +291,11 @@ class Reader:
         return self.manifest.parts
 
     def read(self, name: str) -> Any:
-        """All bytes of one file in memory of their own, checked."""
+        """All bytes of one file, every one checked.
+
+        The file is mapped privately: what is written to the arrays stays in this program, and nothing is copied that
+        is not written to.  A snapshot that is removed meanwhile stays readable through its mapping.
+        """
         if name in self.checked:
             return self.checked[name]
         entry = self.manifest.files.get(name)
@@ -291,17 +307,16 @@ class Reader:
                 size = os.fstat(file.fileno()).st_size
                 if size != entry.bytes:
                     raise SnapshotError(f"{where} has {size} bytes and was saved with {entry.bytes}")
-                data = mmap.mmap(-1, max(size, 1))
-                view, place, hashed = memoryview(data)[:size], 0, hasher()
-                while place < size:
-                    got = file.readinto(view[place : place + (8 << 20)])
-                    if not got:
-                        break
-                    hashed.update(view[place : place + got])
-                    place += got
+                view = memoryview(b"")
+                if size:
+                    private = mmap.mmap(file.fileno(), size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+                    view = memoryview(private)
+                hashed = hasher()
+                for place in range(0, size, CHUNK):
+                    hashed.update(view[place : place + CHUNK])
         except OSError as error:
             raise SnapshotError(f"{where} cannot be read: {error.strerror or error}") from None
-        if place != size or hashed.hexdigest() != entry.checksum:
+        if hashed.hexdigest() != entry.checksum:
             raise SnapshotError(f"{where} is damaged: its checksum is not the one it was saved with")
         self.checked[name] = view
         return view

@@ -165,7 +165,7 @@ def mark(together: list[Mark], across: Scale) -> Markup:
     one = together[0]
     at = x(across(one.place))
     kind = one.kind.replace(" ", "-")
-    several = element("text", f"×{len(together)}", x=at, y=TOP - 4, dx=8, class_="times") if len(together) > 1 else None
+    several = element("text", f"×{len(together)}", x=at, y=TOP + 9, dx=4, class_="times") if len(together) > 1 else None
     return element(
         "g",
         element("title", "\n".join(mark.text for mark in together)),

@@ -1,4 +1,4 @@
-"""The journal of runs."""
+"""The journal: the durable record of runs, in one SQLite file that any number of programs may use at a time."""
 
 from dalsegno.core.journal.journal import Journal
 from dalsegno.core.journal.writer import Call, Lane, RunWriter

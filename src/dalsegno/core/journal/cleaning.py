@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dalsegno.core.errors import InUseError, JournalError
-from dalsegno.core.journal import owner
+from dalsegno.core.journal import owner, removing
 from dalsegno.core.journal.journal import Journal
 from dalsegno.core.store.directory import UNFINISHED, DirectoryStore
 
@@ -22,9 +22,9 @@ class Collected:
 
 
 def snapshots_of(journal: Journal) -> Path:
-    if journal.path is None:
+    if journal.file is None:
         raise JournalError("a journal in memory has no snapshots on disk")
-    return Path(f"{journal.path}.snapshots")
+    return Path(f"{journal.file}.snapshots")
 
 
 def delete(journal: Journal, run: int) -> int:
@@ -58,6 +58,8 @@ def collect(journal: Journal, *, dry: bool = False) -> Collected:
             take(found, [folder for folder in there if folder.name.startswith(f"{uid}.")], dry)
     for uid, run in runs.items():
         collect_run(journal, run["id"], uid, found, dry)
+    if not dry:
+        removing.shrink(journal)
     return found
 
 
@@ -67,12 +69,12 @@ def folders(path: Path) -> list[Path]:
 
 def collect_run(journal: Journal, run: int, uid: str, found: Collected, dry: bool) -> None:
     """Of one run, held as its owner meanwhile, so that nobody begins to save in it."""
-    assert journal.path is not None
+    assert journal.file is not None
     mine = [folder for folder in folders(snapshots_of(journal)) if folder.name.startswith(f"{uid}.")]
     if not mine:
         return
     try:
-        owner.acquire(journal.path, run)
+        held = owner.acquire(journal.file, run, f"run {run}")
     except InUseError:
         found.busy.append(run)
         return
@@ -80,7 +82,7 @@ def collect_run(journal: Journal, run: int, uid: str, found: Collected, dry: boo
         kept = {row["name"] for row in journal.rows("snapshots", run) if row["state"] != "removed"}
         take(found, [folder for folder in mine if folder.name[len(uid) + 1 :] not in kept], dry)
     finally:
-        owner.release(journal.path, run)
+        owner.release(held)
 
 
 def take(found: Collected, doomed: list[Path], dry: bool) -> None:

@@ -25,7 +25,6 @@ from dalsegno.core.errors import JournalError
 
 T = TypeVar("T")
 
-APPLICATION_ID = 0x44616C53
 POLL_SECONDS = 0.05  # SQLite waits this long by itself before this program looks whether it was asked to leave
 CHECKPOINT_PAGES = 1_000  # the log is copied into the file after this many pages (4 MB), as far as readers let it
 LARGE_LOG_PAGES = 16_000  # beyond this (64 MB) readers are waited for a little, so that the log can start afresh
@@ -43,10 +42,9 @@ class Connection:
     ``options`` are those of a SQLite URI (``mode=ro&immutable=1``); with any, the connection only reads.
     """
 
-    def __init__(self, path: Path | None, *, wait: float, options: str = "", readonly: bool = False) -> None:
+    def __init__(self, path: Path | None, *, wait: float, options: str = "") -> None:
         import apsw
 
-        options = "mode=ro" if readonly and path is not None else options
         self.apsw, self.path, self.wait, self.options = apsw, path, wait, options
         self.patience = wait
         self.log_pages = 0
@@ -120,6 +118,13 @@ class Connection:
 
         return self.insist(query)
 
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query one after the other, inside a reading transaction."""
+        try:
+            yield from self.raw.execute(sql, values)
+        except self.apsw.Error as error:
+            raise self.say(error) from None
+
     def insist(self, attempt: Callable[[], T]) -> T:
         """Do something that may find the file locked, again and again for as long as the connection was told to wait."""
         apsw = self.apsw
@@ -178,20 +183,26 @@ class Connection:
         What was committed is durable in the log, so a checkpoint that fails (a full disk) loses nothing and the next
         commit that finds no room says so.
         """
-        raw, apsw = self.raw, self.apsw
-        mode = apsw.SQLITE_CHECKPOINT_PASSIVE
         now = time.monotonic()
         if self.log_pages >= LARGE_LOG_PAGES and now >= self.next_large:
             self.next_large = now + LARGE_LOG_PAUSE
-            mode = apsw.SQLITE_CHECKPOINT_TRUNCATE
-            raw.set_busy_timeout(int(LARGE_LOG_WAIT * 1000))
+            self.shorten_log()
+            return
         try:
-            raw.wal_checkpoint(mode=mode)
-        except apsw.Error:
+            self.raw.wal_checkpoint(mode=self.apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except self.apsw.Error:
+            pass
+
+    def shorten_log(self) -> None:
+        """Let the log start afresh, if its readers are done within a moment; those who write wait for that."""
+        self.raw.set_busy_timeout(int(LARGE_LOG_WAIT * 1000))
+        try:
+            self.raw.wal_checkpoint(mode=self.apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self.log_pages = 0
+        except self.apsw.Error:
             pass
         finally:
-            if mode == apsw.SQLITE_CHECKPOINT_TRUNCATE:
-                raw.set_busy_timeout(int(min(self.wait, POLL_SECONDS) * 1000))
+            self.raw.set_busy_timeout(int(min(self.wait, POLL_SECONDS) * 1000))
 
     # -- what went wrong, in words ------------------------------------------------------------------------------
 
@@ -200,16 +211,11 @@ class Connection:
         from dalsegno.core.journal.holders import describe_holders
 
         waited, self.patience = self.patience, min(self.wait, 0.2)
-        who = "another program" if self.path is None else describe_holders(self.path)
+        who = "" if self.path is None else describe_holders(self.path)
         return JournalError(
-            f"{self.name} is locked: {who} has held it for more than {waited:g} s ({error}). Nothing that was "
-            "acknowledged is lost and no attempt counts as failed: close what holds it and give the same command again"
+            f"{self.name} is locked: another program{who} has held it for more than {waited:g} s ({error}). Nothing that "
+            "was acknowledged is lost and no attempt counts as failed: close what holds it and give the same command again"
         )
-
-    def still(self, until: float, error: Exception) -> None:
-        if time.monotonic() >= until:
-            raise self.give_up(error) from None
-        time.sleep(0.02)
 
     def say(self, error: Exception) -> JournalError:
         apsw = self.apsw

@@ -37,7 +37,7 @@ def lock_holders(journal: Path) -> list[int]:
 
 
 def describe_holders(journal: Path) -> str:
-    """The holders in words: process ids with the names of their programs."""
+    """The holders in words, in brackets: process ids with the names of their programs; "" where it cannot be told."""
     words = []
     for pid in lock_holders(journal):
         if pid == os.getpid():
@@ -45,7 +45,7 @@ def describe_holders(journal: Path) -> str:
             continue
         try:
             with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                words.append(f"process {pid} ({file.read().strip()})")
+                words.append(f"process {pid}, {file.read().strip()}")
         except OSError:
             words.append(f"process {pid}")
-    return " and ".join(words) or "another process"
+    return f" ({'; '.join(words)})" if words else ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dalsegno.core.journal.writer import loads
+from dalsegno.core.journal import blocks
+from dalsegno.core.journal.values import loads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from dalsegno.core.journal.journal import Journal
 
+AT_A_TIME = 64  # blocks that are in memory together
+
 
 @dataclass(slots=True)
 class Columns:
-    """Consecutive steps of one branch. Arrays have shape (n,); where a step lacks a figure its mask is false.
+    """Steps of one branch. Arrays have shape (n,); where a step lacks a figure its mask is false.
 
     ``figures`` maps ("metrics" or "cost", name) to (values, mask or None where all are there).
     """
@@ -31,46 +33,34 @@ class Columns:
 
 
 def columns(journal: Journal, run: int) -> Iterator[Columns]:
-    """The journaled steps of a run as columns, abandoned ones too, in the order of branches and steps."""
-    connection = journal.readable()
-    try:
-        sql = "SELECT id FROM blocks WHERE run = ? ORDER BY attempt, branch, first_step"
-        for (block,) in connection.rows(sql, (run,)):
-            sql = "SELECT attempt, branch, first_step, count, columns, data FROM blocks WHERE id = ?"
-            for row in connection.rows(sql, (block,)):
-                yield unpacked(*row)
-    finally:
-        connection.close()
+    """The journaled steps of a run as columns, abandoned ones too, in the order of branches and steps.
+
+    What is written while this goes on may be left out; what is there is the same in every reading, as blocks never change.
+    """
+    sql = "SELECT id FROM blocks WHERE run = ? ORDER BY attempt, branch, first_step, id"
+    identifiers = [block for (block,) in journal.look(lambda connection: connection.rows(sql, (run,))) or []]
+    for start in range(0, len(identifiers), AT_A_TIME):
+        part = identifiers[start : start + AT_A_TIME]
+        sql = (
+            "SELECT id, attempt, branch, first_step, count, columns, data FROM blocks"
+            f" WHERE id IN ({', '.join('?' * len(part))})"
+        )
+        found = journal.look(lambda connection, sql=sql, part=part: connection.rows(sql, part)) or []  # type: ignore[misc]
+        place = {block: order for order, block in enumerate(part)}
+        for row in sorted(found, key=lambda row: place[row[0]]):
+            yield gathered(*row[1:])
 
 
-def unpacked(attempt: int, branch: int, first_step: int, count: int, names: str, data: bytes) -> Columns:
-    import numpy as np
-
-    place = 0
-
-    def take(kind: Any, size: int) -> Any:
-        nonlocal place
-        found = np.frombuffer(data, kind, count, place)
-        place += size * count
-        return found
-
-    steps = np.arange(first_step, first_step + count, dtype=np.int64)
-    block = Columns(attempt, branch, steps, take(np.float64, 8))
-    for kind, name, gaps in json.loads(names):
-        if kind == "status":
-            take(np.uint8, 1)
-            continue
-        values = take(np.float64, 8)
-        mask = take(np.bool_, 1) if gaps else None
-        block.figures[("metrics", "value") if kind == "value" else (kind, name)] = (values, mask)
-    return block
+def gathered(attempt: int, branch: int, first_step: int, count: int, names: str, data: bytes) -> Columns:
+    block = blocks.columns_of(first_step, count, names, data)
+    figures = {("metrics", name): column for name, column in block.metrics.items()}
+    figures |= {("cost", unit): column for unit, column in block.cost.items()}
+    if block.value is not None:
+        figures["metrics", "value"] = block.value
+    return Columns(attempt, branch, block.steps, block.seconds, figures)
 
 
 def outcome(journal: Journal, run: int) -> dict[str, Any]:
     """What a run's result said when it ended (its warnings and what it returned too); empty while it has not."""
-    connection = journal.readable()
-    try:
-        found = connection.rows("SELECT outcome FROM runs WHERE id = ?", (run,))
-    finally:
-        connection.close()
+    found = journal.look(lambda connection: connection.rows("SELECT outcome FROM runs WHERE id = ?", (run,)))
     return dict(loads(found[0][0]) or {}) if found else {}

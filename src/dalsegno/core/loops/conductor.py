@@ -35,7 +35,7 @@ from dalsegno.core.report import Failure, Report
 from dalsegno.core.result import Result
 from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.subject import Subject, apply_change
-from dalsegno.core.trace import Attempt
+from dalsegno.core.trace import Attempt, AttemptSummary
 
 PROGRESS_SECONDS = 0.1
 
@@ -137,6 +137,7 @@ class Conductor:
         return attempt
 
     attempt_number_of_row = 0
+    winner: AttemptSummary | None = None  # of parallel attempts, the one that succeeded first
     first_state: Any = None
     first_generators: Any = None
     probing = False

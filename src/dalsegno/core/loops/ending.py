@@ -74,6 +74,7 @@ def finish(conductor: Conductor, decision: Decision) -> None:
     """The run is over: its result is stored, and is what every later call returns."""
     check_names(conductor)
     trace = conductor.machine.trace
+    last = conductor.winner or (trace.attempts[-1] if trace.attempts else None)
     state = "failed" if decision.unanswered else "finished"
     by_rule = decision.rule if decision.index >= 0 else None
     paid = conductor.journal.paid()
@@ -87,8 +88,8 @@ def finish(conductor: Conductor, decision: Decision) -> None:
         dict(trace.cost),
         list(trace.attempts),
         conductor.machine.best(),
-        trace.attempts[-1].returned if trace.attempts else None,
-        trace.attempt.steps,
+        None if last is None else last.returned,
+        trace.attempt.steps if conductor.winner is None else conductor.winner.steps,
         paid,
         conductor.verdict,
         list(conductor.warned),

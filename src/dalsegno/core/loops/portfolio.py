@@ -283,11 +283,8 @@ class Driver:
         winners = [summary for summary in self.trace.attempts if summary.state == "succeeded"]
         self.conductor.paid_steps = 0
         self.conductor.note_paid(now)
+        self.conductor.winner = winners[0] if winners else None
         self.conductor.finish(decision)
-        result = self.conductor.result
-        if result is not None and winners:
-            object.__setattr__(result, "returned", winners[0].returned)
-            object.__setattr__(result, "step", winners[0].steps)
 
     def interrupt(self) -> None:
         for runner in list(self.runners):

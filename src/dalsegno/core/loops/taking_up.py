@@ -85,6 +85,11 @@ def enter(conductor: Conductor, row: Mapping[str, Any]) -> None:
     if branches:
         conductor.branch_id = branches[-1]["id"]
         conductor.branch_number = branches[-1]["number"]
+        return
+    # The program died between the attempt's row and that of its first branch.
+    begun_at = next((entry.step for entry in conductor.machine.ledger if entry.id == row["started_from"]), 0)
+    conductor.branch_id = conductor.journal.begin_branch(row["id"], 0, None, begun_at, "start", None)
+    conductor.branch_number = 0
 
 
 def load_summaries(conductor: Conductor, history: Sequence[Mapping[str, Any]], before: int) -> None:
@@ -115,7 +120,7 @@ def resume(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> str:
     machine = conductor.machine
     by_id = {entry.id: entry for entry in machine.ledger}
     acknowledged = any(row["kind"] == "snapshot" for row in history)
-    extended = conductor.journal.run["outcome"] is not None  # it had ended once, and its limits have moved since
+    extended = conductor.journal.run.get("outcome") is not None  # it had ended once, and its limits have moved since
     stopped = None  # a stop whose final state is not saved: the steps before it are done again
     for place in range(len(history) - 1, -1, -1):
         event = history[place]
@@ -315,7 +320,7 @@ def begin_from(conductor: Conductor, entry: Held, reader: Any, history: Sequence
     seed = attempt_seed(conductor.root_seed, number)
     origin = Origin.at(entry.id)
     begun = next((row for row in attempts_of(history) if row["number"] == number), None)
-    if begun is not None and begun["started_from"] == entry.id and conductor.journal.branches_of(begun["id"]):
+    if begun is not None and begun["started_from"] == entry.id:
         enter(conductor, begun)  # the program died before that attempt's first snapshot: it is begun again
         redo_from(conductor, history, history.index(begun), begun)
     else:

@@ -57,18 +57,12 @@ def clear(out: Path) -> None:
 
 
 def write_pages(out: Path, figures: dict[str, Any]) -> dict[str, str]:
-    """A page of the killed training run, and one of the square that takes longest, under each policy."""
-    import dalsegno as ds
+    """A page of the killed training run, and one that compares the journaled searches of the three policies."""
     from dalsegno.report import page
 
-    pages = {}
-    for part in ("training", "search"):
-        journal = Path(figures[part]["journal"])
-        runs = figures[part].get("page_runs") or [row["id"] for row in ds.Journal(journal).rows("runs")]
-        path = out / f"{part}.html"
-        page.write(journal, runs, path)
-        pages[part] = str(path)
-    return pages
+    return {
+        part: str(page.write(figures[part]["journal"], None, out / f"{part}.html")) for part in ("training", "search")
+    }
 
 
 def close(show: Show, out: Path, figures: dict[str, Any], checks: dict[str, bool]) -> None:
@@ -78,9 +72,12 @@ def close(show: Show, out: Path, figures: dict[str, Any], checks: dict[str, bool
     journal = figures["training"]["journal"]
     search_journal = figures["search"]["journal"]
     show.say("")
-    show.say(f"  dalsegno show {journal}         the runs of a journal, and how each ended")
-    show.say(f"  dalsegno compare {search_journal}   the searches side by side")
-    show.say("  dalsegno check -- python your_script.py         whether a script of yours would survive a kill")
+    for command, use in (
+        (f"dalsegno show {journal}:1", "the killed run: attempts, decisions with what they saw, snapshots"),
+        (f"dalsegno compare {search_journal}", "the policies side by side"),
+        ("dalsegno check -- python your_script.py", "whether a script of yours survives a kill"),
+    ):
+        show.say(f"  {command}\n      {use}")
     failed = [check for check, held in checks.items() if not held]
     show.say("")
     if failed:

@@ -69,7 +69,7 @@ def instance(order: int, holes: int, seed: int) -> Any:
 def rules_of(task: Task) -> list[Any]:
     import dalsegno as ds
 
-    given_up = ds.stop(ds.when.spent(nodes=task.setting.cap))
+    given_up = ds.Rule(ds.when.spent(nodes=task.setting.cap), ds.Stop("given up", succeeded=False))
     if task.policy == FIXED:
         return [given_up, ds.policies.FixedCutoff(task.cutoff, of="nodes")]
     if task.policy == LUBY:
@@ -89,11 +89,10 @@ def solve(task: Task) -> Solved:
         search,
         rules=rules_of(task),
         seed=task.instance * 1000 + task.seed,
-        name=f"{task.policy}: square {task.instance}",
+        name=task.policy,
         journal=task.journal,
     )
-    solved = result.attempts[-1].state == "succeeded"  # a run that is stopped at the cap ends well, but unsolved
-    if solved and not is_completion(search.solution, givens):
+    if result.succeeded and not is_completion(search.solution, givens):
         raise DemoError(f"square {task.instance}, seed {task.seed}: what {task.policy} calls solved is no completion")
     return Solved(
         task.policy,
@@ -102,7 +101,7 @@ def solve(task: Task) -> Solved:
         result.cost["nodes"],
         len(result.attempts),
         result.seconds,
-        solved,
+        result.succeeded,
         result.run,
     )
 
@@ -126,13 +125,6 @@ def solve_all(tasks: list[Task], show: Show, what: str, pool: ProcessPoolExecuto
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return sorted(done, key=lambda one: (one.policy, one.instance, one.seed))
-
-
-def longest(solved: list[Solved]) -> list[int]:
-    """The journaled runs of the square that took longest without restarts: one of each policy, for the page."""
-    journaled = [one for one in solved if one.seed == 0]
-    hardest = max((one for one in journaled if one.policy == NONE), key=lambda one: one.nodes).instance
-    return [one.run for one in journaled if one.instance == hardest]
 
 
 def run_part(show: Show, folder: Path, setting: Setting) -> dict[str, Any]:
@@ -182,7 +174,6 @@ def run_part(show: Show, folder: Path, setting: Setting) -> dict[str, Any]:
         **measure(solved, cutoffs, setting.cap),
         "seconds": time.monotonic() - began,
         "journal": str(journal),
-        "page_runs": longest(solved),
     }
     print_part(show, figures, setting.training, setting.cap)
     return figures

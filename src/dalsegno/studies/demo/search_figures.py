@@ -12,6 +12,7 @@ from dalsegno.studies.demo.killing import DemoError
 from dalsegno.studies.demo.show import Show, between, count
 
 NONE, FIXED, LUBY = "no restart", "fixed cutoff", "Luby"
+BOUND = "; they would\ntruly cost more, so totals with >= are lower bounds."
 STEP = 100  # nodes in a step, and so the grain of every cutoff
 Costs = npt.NDArray[np.float64]
 
@@ -164,10 +165,7 @@ def print_part(show: Show, figures: dict[str, Any], training: int, cap: int) -> 
         ["policy", "total nodes", "interval", "share", "interval", "restarts", "seconds", "solved"],
         [row(policy, figure) for policy, figure in figures["policies"].items()],
         f"Cutoff and Luby's unit were chosen on {training} other squares. "
-        f"Given up after {count(cap)} nodes: {censored} "
-        + (
-            "searches." if not censored else "searches; they would truly cost more, so totals with >= are lower bounds."
-        ),
+        f"Searches given up after {count(cap)} nodes: {censored}{'.' if not censored else BOUND}",
     )
     for check, held in figures["checks"].items():
         show.check(check, held)

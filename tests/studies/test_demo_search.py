@@ -84,7 +84,7 @@ def test_cutoff_is_at_least_one_step_where_propagation_alone_solves() -> None:
 
 
 def search(policy: str, seed: int, nodes: float, solved: bool = True) -> Solved:
-    return Solved(policy, 0, seed, nodes, 1, 0.5, solved, 1)
+    return Solved(policy, 0, seed, nodes, 1, 0.5, solved)
 
 
 def figures(fixed: list[Solved]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import Any
 import typer
 
 PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
+IMPORTING = ("<frozen importlib", importlib.__file__)
 BROKEN_PIPE = 141  # what a shell makes of a program that SIGPIPE ended
 
 
@@ -63,7 +65,10 @@ def failed(error: Exception, options: dict[str, Any]) -> int:
 def user_failed(error: BaseException, options: dict[str, Any]) -> int:
     """The user's own exception: its traceback last on standard error, without the frames that led to their code."""
     tell(type(error).__name__, 1, options, str(error))
-    shown = error.with_traceback(own_frames(error.__traceback__))
+    frames = own_frames(error.__traceback__)
+    if isinstance(error, SyntaxError) and frames is error.__traceback__:
+        frames = None  # its message says where it is
+    shown = error.with_traceback(frames)
     sys.stdout.flush()
     sys.stderr.write("".join(traceback.format_exception(shown)))
     sys.stderr.flush()
@@ -72,7 +77,7 @@ def user_failed(error: BaseException, options: dict[str, Any]) -> int:
 
 def is_ours(trace: TracebackType) -> bool:
     file = trace.tb_frame.f_code.co_filename
-    return file.startswith((PACKAGE, "<frozen importlib"))
+    return file.startswith((PACKAGE, *IMPORTING))
 
 
 def own_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -43,6 +43,10 @@ class JournalError(DalsegnoError):
     exit_code = 6
 
 
+# Trouble with the engine's own records leaves as it is: it is never a failure of the attempt in which it came up.
+BOOKKEEPING = (JournalError, SnapshotError, InUseError)
+
+
 class BudgetError(DalsegnoError):
     """A call does not fit in what is left of a hard budget; it was not begun."""
 

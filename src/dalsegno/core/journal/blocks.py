@@ -30,7 +30,7 @@ import numpy.typing as npt
 STATUSES = ("running", "succeeded", "failed")
 LARGEST = 4096  # steps in a block; a step's id is its block's id times this, plus its place: no other row ever has it
 
-Taken = tuple[int, float, Mapping[str, float], Mapping[str, float], str, "float | None"]
+Taken = tuple[int, float, dict[str, float], dict[str, float], str, "float | None"]
 Row = tuple[int, int, float, dict[str, float], dict[str, float], str, "float | None"]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -53,7 +53,8 @@ def pack(rows: Sequence[Taken]) -> tuple[str, bytes]:
     columns.append(("seconds", "", False))
     data += little(array("d", seconds))
     pack_named("metric", metrics, columns, data)
-    pack_named("cost", costs, columns, data)
+    if any(costs):
+        pack_named("cost", costs, columns, data)
     if statuses.count("running") != len(statuses):
         columns.append(("status", "", False))
         data += bytes(map(STATUSES.index, statuses))
@@ -65,17 +66,16 @@ def pack(rows: Sequence[Taken]) -> tuple[str, bytes]:
 
 
 def pack_named(
-    kind: str, dicts: Sequence[Mapping[str, float]], columns: list[tuple[str, str, bool]], data: bytearray
+    kind: str, dicts: Sequence[dict[str, float]], columns: list[tuple[str, str, bool]], data: bytearray
 ) -> None:
     """The columns of one kind; a block whose rows all have the same names in the same order takes the short way."""
     orders = set(map(tuple, dicts))
     if len(orders) == 1:
         (names,) = orders
-        width = len(names)
-        flat = array("d", chain.from_iterable(one.values() for one in dicts))
+        flat = np.fromiter(chain.from_iterable(map(dict.values, dicts)), "<f8", len(names) * len(dicts))
         for place, name in enumerate(names):
             columns.append((kind, name, False))
-            data += little(flat[place::width])
+            data += flat[place :: len(names)].tobytes()
         return
     for name in sorted(set(chain.from_iterable(orders))):
         there = bytes([name in one for one in dicts])

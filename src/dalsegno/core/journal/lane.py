@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dalsegno.core.journal.blocks import LARGEST, Row, Taken
@@ -10,7 +10,7 @@ from dalsegno.core.journal.blocks import LARGEST, Row, Taken
 if TYPE_CHECKING:
     from dalsegno.core.report import Report
 
-NOTHING: Mapping[str, float] = {}
+NOTHING: dict[str, float] = {}  # never changed
 
 
 class Lane:

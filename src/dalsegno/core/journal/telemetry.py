@@ -80,6 +80,7 @@ class Telemetry:
 def total_cost(rows: list[blocks.Taken]) -> dict[str, float]:
     total: dict[str, float] = {}
     for row in rows:
-        for unit, amount in row[3].items():
-            total[unit] = total.get(unit, 0.0) + amount
+        if row[3]:
+            for unit, amount in row[3].items():
+                total[unit] = total.get(unit, 0.0) + amount
     return total

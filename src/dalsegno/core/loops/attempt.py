@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from dalsegno.core.actions import Stop
-from dalsegno.core.errors import SnapshotError, UsageError
+from dalsegno.core.errors import BOOKKEEPING, SnapshotError, UsageError
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.course import DONE, Course
 from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction
@@ -286,10 +286,10 @@ class Attempt:
     def body_failed(self, error: Exception) -> Any:
         """The body raised; returns what the engine made of it, or raises the same exception."""
         self.pending, self.unfinished = None, False
-        if self.ended is not None:
+        if self.ended is not None or isinstance(error, BOOKKEEPING):
             raise error
         if not self.conductor.is_ready:
-            if self.conductor.landing is not None or isinstance(error, (UsageError, SnapshotError)):
+            if self.conductor.landing is not None or isinstance(error, UsageError):
                 raise error
             self.conductor.start_failed()
         instruction = answer(self.conductor, self.conductor.failed(error))

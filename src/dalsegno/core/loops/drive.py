@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from dalsegno.core import events
-from dalsegno.core.errors import UsageError
+from dalsegno.core.errors import BOOKKEEPING, UsageError
 from dalsegno.core.loops.attempt import Attempt
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.instructions import AGAIN, ENDED
@@ -39,6 +39,8 @@ def run_process(plan: Plan, conductor: Conductor) -> None:
         pause(conductor)
         try:
             process.reset(seed=attempt.seed, origin=attempt.origin)
+        except BOOKKEEPING:
+            raise
         except Exception as error:
             conductor.start_failed()
             answer(conductor, conductor.failed(error))
@@ -47,6 +49,8 @@ def run_process(plan: Plan, conductor: Conductor) -> None:
         while True:
             try:
                 report = step()
+            except BOOKKEEPING:
+                raise
             except Exception as error:
                 if answer(conductor, conductor.failed(error)) is AGAIN:
                     resettle(conductor)
@@ -71,6 +75,8 @@ async def run_process_async(plan: Plan, conductor: Conductor) -> None:
         await pause_async(conductor)
         try:
             await settled(process.reset(seed=attempt.seed, origin=attempt.origin))
+        except BOOKKEEPING:
+            raise
         except Exception as error:
             conductor.start_failed()
             await answer_async(conductor, conductor.failed(error))
@@ -79,6 +85,8 @@ async def run_process_async(plan: Plan, conductor: Conductor) -> None:
         while True:
             try:
                 report = await settled(process.step())
+            except BOOKKEEPING:
+                raise
             except Exception as error:
                 if await answer_async(conductor, conductor.failed(error)) is AGAIN:
                     resettle(conductor)

@@ -15,7 +15,7 @@ from dalsegno.core import events
 from dalsegno.core.actions import Restart, RollBack, Stop
 from dalsegno.core.bound import Bound
 from dalsegno.core.decisions import Decision
-from dalsegno.core.errors import UsageError
+from dalsegno.core.errors import BOOKKEEPING, UnsavableError, UsageError
 from dalsegno.core.executors import Task, executor_of
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.deciding import to_json
@@ -32,6 +32,7 @@ from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.trace import Attempt
 
 POLL_SECONDS = 0.2
+BOOKKEEPING_BY_NAME = (*BOOKKEEPING, UnsavableError)
 GRACE = 2.0  # seconds beyond the step's own limit before a worker that sends nothing is killed
 
 
@@ -199,6 +200,9 @@ class Driver:
         runner.handle.kill()
         if outcome is None:
             kind, message, text = error or ["failure", "the worker gave no outcome", ""]
+            trouble = next((known for known in BOOKKEEPING_BY_NAME if known.__name__ == kind), None)
+            if trouble is not None:  # the worker's snapshots: no failure of its attempt, which goes on another time
+                raise trouble(message)
             self.fail(runner, Failure((kind,), message, text))
             return
         summary = summary_from_dict(self.writer.summary(runner.row))

@@ -40,9 +40,9 @@ class Setting:
     order: int = 25
     holes: int = 264
     training: int = 8  # instances
-    training_seeds: int = 24
+    training_seeds: int = 16
     test: int = 30
-    seeds: int = 10
+    seeds: int = 8
     cap: int = 1_000_000
     seed: int = 0
 
@@ -102,7 +102,6 @@ def solve(task: Task) -> Solved:
         len(result.attempts),
         result.seconds,
         result.succeeded,
-        result.run,
     )
 
 

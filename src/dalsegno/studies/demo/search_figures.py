@@ -28,7 +28,6 @@ class Solved:
     attempts: int
     seconds: float
     solved: bool
-    run: int
 
 
 def grid(solved: list[Solved], policy: str) -> tuple[Costs, npt.NDArray[np.bool_]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,14 +13,23 @@ import sys
 import pytest
 
 from dalsegno import Journal
+from tests.cli.conftest import Place
+
+
+@pytest.fixture(scope="module")
+def three_runs(tmp_path_factory):
+    """A folder with a journal of three runs of one name and three seeds."""
+    place = Place(tmp_path_factory.mktemp("three"))
+    for seed in range(3):
+        assert place("run", "slow:stopped", "--journal", "runs.db", "--seed", seed, "--quiet").returncode == 0
+    return place.path
 
 
 @pytest.fixture
-def ended(place):
-    """A journal with three runs of one name and three seeds."""
-    for seed in range(3):
-        assert place("run", "slow:stopped", "--journal", "runs.db", "--seed", seed, "--quiet").returncode == 0
-    return place
+def ended(three_runs, tmp_path):
+    """A copy of it: a journal goes where its folder goes."""
+    shutil.copytree(three_runs, tmp_path, dirs_exist_ok=True)
+    return Place(tmp_path)
 
 
 def test_show_lists_runs_and_one_run_in_full(ended):

@@ -9,6 +9,8 @@ import errno
 import re
 from collections import Counter
 from itertools import count as counting
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -31,6 +33,16 @@ _numbers = counting()
 
 
 @pytest.fixture
+def room(tmp_path):
+    """A folder in memory where there is one: the faults are the shim's, and a real disk only makes them slower."""
+    if not Path("/dev/shm").is_dir():
+        yield tmp_path
+        return
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def short(shim_launcher, tmp_path):
     """``short(folder, form, **faults)`` runs the program once on the journal of that folder and says how it ended."""
 
@@ -46,12 +58,12 @@ _undisturbed = {}
 
 
 @pytest.fixture
-def undisturbed(short, tmp_path):
+def undisturbed(short, room):
     """What the program comes to without a fault, and its calls: (name, path) of each in order."""
 
     def of(form):
         if form not in _undisturbed:
-            folder, log = tmp_path / "undisturbed", tmp_path / "log"
+            folder, log = room / "undisturbed", room / "log"
             ended = short(folder, form, FAULTS_LOG=log)
             calls = [line.split(" ", 2)[1:] for line in log.read_text().splitlines()]
             _undisturbed[form] = outcome(folder / "runs.db", ended.told), calls
@@ -71,13 +83,13 @@ def test_the_shim_sees_what_sqlite_and_the_store_do(undisturbed, form):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("form", FORMS)
-def test_at_call_k(undisturbed, short, tmp_path, form, way):
+def test_at_call_k(undisturbed, short, room, form, way):
     expected, calls = undisturbed(form)
     kill = not way.startswith(("cannot", "has"))
     place = 2 * list(WAYS).index(way) + FORMS.index(form)
     wrong = []
     for k in range(1, len(calls) + 1) if FULL else range(1 + 5 * place, len(calls) + 1, 50):
-        folder = tmp_path / f"{k}"
+        folder = room / f"{k}"
         ended = short(folder, form, FAULTS_AT=k, **WAYS[way])
         trouble = wrong_end(ended, kill) or marked_failed(folder)
         if not trouble:

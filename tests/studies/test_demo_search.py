@@ -33,8 +33,9 @@ def test_best_cutoff_reaches_the_instance_that_needs_long() -> None:
 
 
 def test_best_cutoff_takes_a_run_that_was_given_up_for_unsolved() -> None:
-    nodes = np.array([[100.0, 5000.0, 5000.0]])
-    assert best_cutoff(nodes, np.array([[True, False, False]])) == 100
+    # At 100 it is 100 / 0.25, at 1000 (100 + 3 * 1000) / 4 / 0.5 whatever the rest.
+    nodes = np.array([[100.0, 1000.0, 5000.0, 5000.0]])
+    assert best_cutoff(nodes, np.array([[True, True, False, False]])) == 100
 
 
 def test_best_cutoff_is_a_whole_number_of_steps() -> None:

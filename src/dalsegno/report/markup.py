@@ -22,7 +22,7 @@ def element(name: str, *children: Any, **attributes: Any) -> Markup:
     '<b title="&quot;x&quot;">1 &lt; 2</b>'
     """
     told = "".join(
-        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(str(value))}"')
+        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(readable(str(value)))}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )

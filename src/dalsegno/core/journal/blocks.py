@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from math import nan
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -68,16 +69,22 @@ def pack(rows: Sequence[Taken]) -> tuple[str, bytes]:
 def pack_named(
     kind: str, dicts: Sequence[dict[str, float]], columns: list[tuple[str, str, bool]], data: bytearray
 ) -> None:
-    """The columns of one kind; a block whose rows all have the same names in the same order takes the short way."""
-    orders = set(map(tuple, dicts))
-    if len(orders) == 1:
-        (names,) = orders
-        flat = np.fromiter(chain.from_iterable(map(dict.values, dicts)), "<f8", len(names) * len(dicts))
-        for place, name in enumerate(names):
-            columns.append((kind, name, False))
-            data += flat[place :: len(names)].tobytes()
-        return
-    for name in sorted(set(chain.from_iterable(orders))):
+    """The columns of one kind; a block whose rows all have the same names takes the short way."""
+    names = tuple(dicts[0])
+    if names and set(map(len, dicts)) == {len(names)}:
+        try:
+            figures = map(itemgetter(*names), dicts)
+            flat = np.fromiter(
+                figures if len(names) == 1 else chain.from_iterable(figures), "<f8", len(names) * len(dicts)
+            )
+        except KeyError:
+            pass  # as many names, but others
+        else:
+            for place, name in enumerate(names):
+                columns.append((kind, name, False))
+                data += flat[place :: len(names)].tobytes()
+            return
+    for name in dict.fromkeys(chain.from_iterable(dicts)):
         there = bytes([name in one for one in dicts])
         gaps = 0 in there
         columns.append((kind, name, gaps))

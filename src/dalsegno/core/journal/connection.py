@@ -7,7 +7,7 @@ fixed in 3.51.3, ``sqlite3`` uses whatever library the system has (3.40.1 on Deb
 
 What this leaves to the user: a POSIX lock goes when *any* descriptor of a file is closed, so a program that is writing
 a journal must not open that file by other means at the same time (``shutil.copy``, ``sqlite3.connect``); other programs
-may.
+may, best reading only (``sqlite3 "file:runs.db?mode=ro"``) if their SQLite is older than 3.51.3.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Connection:
         except apsw.Error as error:
             raise self.say(error) from None
         self.raw.set_busy_timeout(int(min(wait, POLL_SECONDS) * 1000))
+        self.place = None if path is None or options else place_of(path)
         if path is not None:
             _open.add(self)
 
@@ -76,11 +77,22 @@ class Connection:
                 "both sides of a fork: start this program by spawn (multiprocessing.get_context('spawn')) or subprocess"
             )
 
-    def check_same_program(self) -> None:
+    def check_still_ours(self) -> None:
+        """Refuse to write in a forked child, and into a file that is no longer at its path."""
         if self.pid != os.getpid():
             raise JournalError(
                 f"{self.name} is being written by process {self.pid}, and this is process {os.getpid()}, forked from "
                 "it: a forked program cannot write its parent's run"
+            )
+        if self.path is None:
+            return
+        found = place_of(self.path)
+        if self.place is None:
+            self.place = found  # SQLite makes a new file only when it first uses it
+        elif found != self.place:
+            raise JournalError(
+                f"{self.name} was removed or replaced while it was being written: what was written since is lost with "
+                "it. Put it back, or give the same command again to begin anew"
             )
 
     def write_ahead(self) -> None:
@@ -146,7 +158,7 @@ class Connection:
     @contextmanager
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[Any]:
         """A write transaction: a lock is waited for; all of it is committed and durable after it, or nothing."""
-        self.check_same_program()
+        self.check_still_ours()
         self.insist(lambda: self.raw.execute(f"BEGIN {kind}"))
         try:
             yield self.raw
@@ -249,15 +261,18 @@ class Connection:
             self.raw.close()
 
 
-def is_inherited(path: Path) -> bool:
-    """Whether a parent program had this file open when this one was forked off it."""
-    if not _inherited:
-        return False
+def place_of(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file, None where there is none: what SQLite knows it by."""
     try:
         found = os.stat(path)
     except OSError:
-        return False
-    return (found.st_dev, found.st_ino) in _inherited
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_inherited(path: Path) -> bool:
+    """Whether a parent program had this file open when this one was forked off it."""
+    return bool(_inherited) and place_of(path) in _inherited
 
 
 def in_forked_child() -> None:
@@ -266,12 +281,9 @@ def in_forked_child() -> None:
         import ctypes
 
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.raw))
-        if connection.path is not None:
-            try:
-                found = os.stat(connection.path)
-            except OSError:
-                continue
-            _inherited.add((found.st_dev, found.st_ino))
+        place = None if connection.path is None else place_of(connection.path)
+        if place is not None:
+            _inherited.add(place)
     _open.clear()
 
 

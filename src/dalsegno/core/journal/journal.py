@@ -110,7 +110,7 @@ class Journal:
         """The result of some reading on one view of the journal; None where the journal is an empty file."""
         if self.file is None:
             return None if self.memory_connection is None else work(self.memory_connection)
-        if not schema.recognise(self.file):
+        if not schema.recognise(self.file, self.wait):
             if self.file.exists():
                 return None
             raise JournalError(f"there is no journal at {self.path}: check the path; the first run makes one")

@@ -124,7 +124,7 @@ def version() -> int:
     return len(MIGRATIONS)
 
 
-def recognise(path: Path) -> bool:
+def recognise(path: Path, wait: float = 5.0) -> bool:
     """Whether there is a journal to be read at ``path``; False where the file is missing or empty, which is a fresh one.
 
     Raises :class:`JournalError` for a folder, a file that is not ours and a newer format; nothing is changed, and no
@@ -147,7 +147,7 @@ def recognise(path: Path) -> bool:
         raise JournalError(f"{path} is a SQLite file of another program and no journal: give the journal another path")
     format_ = int.from_bytes(head[60:64], "big")
     if os.path.exists(f"{path}-wal") and format_ <= version():  # the log may have been upgraded where the head was not
-        format_, _ = read(path, 5.0, format_of)
+        format_, _ = read(path, wait, format_of)
     if format_ > version():
         raise newer(path, format_)
     return True
@@ -166,7 +166,7 @@ def open_for_writing(path: Path, wait: float) -> Connection:
     """
     if not path.parent.is_dir():
         raise JournalError(f"{path.parent} is no folder: make it first, or give the journal another path")
-    there = recognise(path)
+    there = recognise(path, wait)
     connection = Connection(path, wait=wait)
     try:
         if format_of(connection) != version():

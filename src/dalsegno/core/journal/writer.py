@@ -389,7 +389,8 @@ class RunWriter:
         except InUseError:
             pass  # the run is another program's by now, and so is its record
         finally:
-            self.connection.close()
+            if self.path is not None:
+                self.connection.close()
             if self.lock is not None:
                 owner.release(self.lock)
 

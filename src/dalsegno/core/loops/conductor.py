@@ -254,7 +254,16 @@ class Conductor:
             self.add((machine.trace.attempt.steps, seconds, report))
         if outcome is None and now < self.attention:
             return None
+        if self.prior_reports:
+            self.tell_step()
         return self.attend(outcome, "report")
+
+    def tell_step(self) -> None:
+        """A step has been taken: tell those listeners that asked for every one."""
+        trace = self.machine.trace
+        event = events.StepTaken(trace.attempt.number, trace.attempt.steps, trace.report)
+        for listener in self.prior_reports:
+            listener(event)
 
     def refuse_report(self, error: ReportError) -> Any:
         """What cannot be a report is a failure of the attempt; the step is not counted."""
@@ -265,12 +274,8 @@ class Conductor:
 
     def attend(self, outcome: Outcome, at: str) -> Instruction | Ask | None:
         """Something other than the next step is due: a decision, a snapshot, a flush, a signal."""
-        if self.prior_reports:
-            trace = self.machine.trace
-            event = events.StepTaken(trace.attempt.number, trace.attempt.steps, trace.report)
-            for listener in self.prior_reports:
-                listener(event)
-        if self.probing:
+        self.note_paid(perf_counter())
+        if self.probing and at == "report":
             self.probing = False
             step_again(self, self.machine.trace.report, self.machine.trace.attempt.seconds - self.reset_seconds)
         if isinstance(outcome, Ask):
@@ -285,8 +290,6 @@ class Conductor:
         now = time.perf_counter()
         if self.journaled:
             self.journal.tick(now)
-        if now - self.paid_since > 0.5:
-            self.note_paid(now)
         if self.interruptions.received is not None:
             self.interrupt()
         self.stream.send(events.Progressed(self.machine.trace))

@@ -82,6 +82,8 @@ def boundary_redone(conductor: Conductor, report: Report, seconds: float) -> Ins
     if row is not None:
         seconds = row[2]
     outcome = conductor.machine.advance(report, seconds)
+    if conductor.prior_reports:
+        conductor.tell_step()
     if row is not None:
         unlike = difference(report, row)
         if unlike is not None:

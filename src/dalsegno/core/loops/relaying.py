@@ -69,6 +69,7 @@ def take_rows(
         driver.names.update(dict.fromkeys(row[3]))
     view.steps = first + count - 1
     driver.trace.steps += count
+    driver.writer.add_paid(steps=count)
     driver.writer.tick(time.perf_counter())
 
 

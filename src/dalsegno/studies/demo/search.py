@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ class Setting:
     order: int = 25
     holes: int = 264
     training: int = 8  # instances
-    training_seeds: int = 16
+    training_seeds: int = 48
+    training_cap: int = 20_000  # nodes: no longer run is needed to choose a cutoff below it
     test: int = 30
     seeds: int = 8
     cap: int = 1_000_000
@@ -146,7 +147,7 @@ def run_part(show: Show, folder: Path, setting: Setting) -> dict[str, Any]:
         first = setting.seed * 10_000
         trained = solve_all(
             [
-                Task(NONE, 0, first + 5000 + number, seed, setting)
+                Task(NONE, 0, first + 5000 + number, seed, replace(setting, cap=setting.training_cap))
                 for number in range(setting.training)
                 for seed in range(setting.training_seeds)
             ],

@@ -26,15 +26,15 @@ from dalsegno.studies.demo.digits import Batch, Shards, read
 def build(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
     torch.manual_seed(seed)
     model = nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
+        nn.Conv2d(1, 8, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1),
+        nn.Conv2d(8, 16, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Dropout(0.25),
-        nn.Linear(32 * 7 * 7, 10),
+        nn.Linear(16 * 7 * 7, 10),
     )
     return model, torch.optim.Adam(model.parameters(), lr=1e-3)
 

@@ -11,9 +11,9 @@ import subprocess
 import sys
 
 import pytest
+from tests.cli.conftest import Place
 
 from dalsegno import Journal
-from tests.cli.conftest import Place
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def test_a_failed_run_is_failed_with_its_traceback_and_goes_on_from_the_newest_s
     begun.send_signal(signal.SIGINT)
     begun.communicate(timeout=60)
     assert place.taken[place.taken.index(19) + 1] == 11, "on from the snapshot of step 10"
-    assert [attempt["state"] for attempt in Journal(place.path / "runs.db").rows("attempts")][0] == "failed"
+    assert Journal(place.path / "runs.db").rows("attempts")[0]["state"] == "failed"
 
 
 @pytest.mark.parametrize(

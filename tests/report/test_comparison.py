@@ -27,7 +27,7 @@ def test_a_comparison_is_plain_json(journal):
 
 def test_a_run_that_has_not_ended_is_counted_and_left_out(tmp_path):
     def train(attempt):
-        for step, i in attempt.over(range(5)):
+        for step, _ in attempt.over(range(5)):
             step.report(loss=1.0)
             if leaving:
                 raise KeyboardInterrupt
@@ -46,7 +46,9 @@ def test_a_metric_that_nobody_reported_is_refused(journal):
         comparison.compare([(journal, None)], metrics=["los"])
 
 
-@pytest.mark.parametrize(("values", "interval"), [([1.0, 2.0], None), ([2.0, 2.0, 2.0], (2.0, 2.0)), ([1.0, 2.0, 9.0], (1.0, 9.0))])
+@pytest.mark.parametrize(
+    ("values", "interval"), [([1.0, 2.0], None), ([2.0, 2.0, 2.0], (2.0, 2.0)), ([1.0, 2.0, 9.0], (1.0, 9.0))]
+)
 def test_intervals_of_few_seeds(values, interval):
     assert median_interval(values) == interval
 

@@ -61,7 +61,9 @@ def test_elements_are_closed_in_order(text):
 
 def test_nothing_comes_from_elsewhere(text):
     reader = Reader(text)
-    addresses = [value for _, attributes in reader.elements for name, value in attributes.items() if name in ("src", "href")]
+    addresses = [
+        value for _, attributes in reader.elements for name, value in attributes.items() if name in ("src", "href")
+    ]
     assert all(address.startswith("#") for address in addresses)
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|url\((?!#frame)|@import", text)
     (policy,) = [one["content"] for one in reader.all("meta") if one.get("http-equiv")]
@@ -131,7 +133,14 @@ def record_of(attempts, metrics):
     for number in range(1, attempts + 1):
         record.attempts.append({"id": number, "run": 1, "number": number, "origin": {"kind": "scratch"}, "state": "cut", "censored": 1,
                                 "steps": 9, "seconds": 0.1, "cost": {}, "value": None, "failure": None, "started_from": None})  # fmt: skip
-        record.branches[number] = {"id": number, "attempt": number, "number": 0, "parent": None, "from_step": 0, "cause": "start"}
+        record.branches[number] = {
+            "id": number,
+            "attempt": number,
+            "number": 0,
+            "parent": None,
+            "from_step": 0,
+            "cause": "start",
+        }
         piece = Piece(number, True, 1, 9)
         for metric in range(metrics):
             piece.curves[f"metric {metric}"] = Envelope(8)
@@ -164,7 +173,9 @@ def test_a_run_that_has_not_ended_has_a_page(tmp_path, state):
             step.report(loss=float(i))
             if i == 5:
                 if state == "running":
-                    seen.append(page.write(tmp_path / "runs.db", None, tmp_path / "now.html").read_text(encoding="utf-8"))
+                    seen.append(
+                        page.write(tmp_path / "runs.db", None, tmp_path / "now.html").read_text(encoding="utf-8")
+                    )
                 raise KeyboardInterrupt
 
     seen: list[str] = []

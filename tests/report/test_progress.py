@@ -80,7 +80,9 @@ def test_a_pipe_sees_nothing_but_warnings():
 
 def test_quiet_says_nothing_at_all():
     screen = terminal()
-    ds.run(BadRecord(), rules=[ds.stop(ds.when.elapsed(steps=5))], listeners=[Progress(quiet=True, console=screen)], seed=0)
+    ds.run(
+        BadRecord(), rules=[ds.stop(ds.when.elapsed(steps=5))], listeners=[Progress(quiet=True, console=screen)], seed=0
+    )
     assert screen.file.getvalue() == ""
 
 

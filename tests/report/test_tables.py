@@ -31,5 +31,12 @@ def test_one_run_shows_attempts_decisions_snapshots_and_both_costs(journal):
     screen = console(io.StringIO())
     tables.show(read(journal, 1), screen)
     text = screen.file.getvalue()
-    for words in ("RuntimeError", "roll back", "metric loss, value 9", "to step 10", "of it abandoned", "verdict exact"):
+    for words in (
+        "RuntimeError",
+        "roll back",
+        "metric loss, value 9",
+        "to step 10",
+        "of it abandoned",
+        "verdict exact",
+    ):
         assert words in text

@@ -38,10 +38,10 @@ def compare(
 
         write_json({**compared.to_dict(), "page": None if written is None else str(written)})
         return
-    from dalsegno.report import tables
+    from dalsegno.report import medians
     from dalsegno.report.console import console
 
     screen = console()
-    screen.print(tables.comparison(compared))
+    screen.print(medians.comparison(compared))
     if written is not None:
         screen.print(str(written))

@@ -26,7 +26,9 @@ def delete(
 
     found = places(runs, journal)
     if any(ids is None for _, ids in found):
-        raise UsageError("name the runs to delete, as in runs.db:3; to delete a whole journal, remove its file and folder")
+        raise UsageError(
+            "name the runs to delete, as in runs.db:3; to delete a whole journal, remove its file and folder"
+        )
     count = sum(len(ids or ()) for _, ids in found)
     if not yes:
         if not sys.stdin.isatty():

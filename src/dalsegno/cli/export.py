@@ -16,9 +16,15 @@ def export(
     runs: Annotated[list[str] | None, RUNS] = None,
     journal: Annotated[str | None, JOURNAL] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file (default: standard output).")] = None,
-    table: Annotated[str, typer.Option(help="steps, runs, attempts, branches, decisions, snapshots or calls.")] = "steps",
-    every: Annotated[bool, typer.Option("--all", help="The abandoned steps too, and a column that says which.")] = False,
-    tensorboard: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write for TensorBoard into this folder instead.")] = None,
+    table: Annotated[
+        str, typer.Option(help="steps, runs, attempts, branches, decisions, snapshots or calls.")
+    ] = "steps",
+    every: Annotated[
+        bool, typer.Option("--all", help="The abandoned steps too, and a column that says which.")
+    ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write for TensorBoard into this folder instead.")
+    ] = None,
 ) -> None:
     """Write steps (or another table) as CSV, or curves for TensorBoard."""
     from dalsegno.cli.addresses import places

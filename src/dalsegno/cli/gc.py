@@ -11,7 +11,9 @@ from dalsegno.cli.ending import ending
 
 @ending
 def gc(
-    journal: Annotated[str | None, typer.Argument(metavar="JOURNAL", help="The journal (default: as for show).")] = None,
+    journal: Annotated[
+        str | None, typer.Argument(metavar="JOURNAL", help="The journal (default: as for show).")
+    ] = None,
     named: Annotated[str | None, typer.Option("--journal", help="The same.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
@@ -26,7 +28,14 @@ def gc(
     if as_json:
         from dalsegno.cli.output import write_json
 
-        write_json({"removed": [] if dry_run else found.folders, "found": found.folders, "bytes": found.bytes, "in_use": found.busy})
+        write_json(
+            {
+                "removed": [] if dry_run else found.folders,
+                "found": found.folders,
+                "bytes": found.bytes,
+                "in_use": found.busy,
+            }
+        )
         return
     for name in found.folders:
         typer.echo(name)

@@ -11,8 +11,12 @@ from dalsegno.cli.ending import ending
 
 @ending
 def replay(
-    rules: Annotated[str, typer.Argument(metavar="MODULE:RULES", help="A rule or a list of rules: module:object or file.py:object.")],
-    data: Annotated[str, typer.Argument(metavar="CSV|JOURNAL", help="Past curves: a CSV file with a line a step, or a journal.")],
+    rules: Annotated[
+        str, typer.Argument(metavar="MODULE:RULES", help="A rule or a list of rules: module:object or file.py:object.")
+    ],
+    data: Annotated[
+        str, typer.Argument(metavar="CSV|JOURNAL", help="Past curves: a CSV file with a line a step, or a journal.")
+    ],
     seconds_column: Annotated[str | None, typer.Option(help="The column with the seconds that each step took.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -26,7 +30,9 @@ def replay(
         loaded = load(rules, "a rule, a list of rules, or a Plan")
         found = engine(loaded.rules if isinstance(loaded, Plan) else loaded, data, seconds_column=seconds_column)
         if as_json:
-            write_json({"rules": found.rules, "firings": found.to_list(), "decisions": found.decisions, "notes": found.notes})
+            write_json(
+                {"rules": found.rules, "firings": found.to_list(), "decisions": found.decisions, "notes": found.notes}
+            )
             return
     from dalsegno.report import tables
     from dalsegno.report.console import console

@@ -12,28 +12,46 @@ from dalsegno.cli.ending import ending
 
 @ending
 def run(
-    target: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A Plan, a Process or a function train(attempt).")],
-    journal: Annotated[str | None, typer.Option(help="The journal's file. Without one nothing outlives the program.")] = None,
+    target: Annotated[
+        str, typer.Argument(metavar="MODULE:OBJECT", help="A Plan, a Process or a function train(attempt).")
+    ],
+    journal: Annotated[
+        str | None, typer.Option(help="The journal's file. Without one nothing outlives the program.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name (default: that of the class or function).")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The root seed (default: the plan's, or one drawn once).")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The root seed (default: the plan's, or one drawn once).")
+    ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An argument of the class or function; the value is JSON or text."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="An argument of the class or function; the value is JSON or text."
+        ),
     ] = None,
-    rules: Annotated[str | None, typer.Option(metavar="MODULE:OBJECT", help="The rules, in place of the plan's.")] = None,
+    rules: Annotated[
+        str | None, typer.Option(metavar="MODULE:OBJECT", help="The rules, in place of the plan's.")
+    ] = None,
     every: Annotated[int | None, typer.Option(min=1, metavar="STEPS", help="A snapshot every so many steps.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; an older run of the name is put aside.")] = False,
     fresh_if_changed: Annotated[
         bool, typer.Option("--fresh-if-changed", help="Begin anew only if process or rules have changed.")
     ] = False,
-    extend: Annotated[bool, typer.Option("--extend", help="Let an ended run go on under limits that have moved.")] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Let an ended run go on under limits that have moved.")
+    ] = False,
     accept: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A difference to go on in spite of (may be repeated).")
     ] = None,
     parallel: Annotated[int, typer.Option(min=1, help="Attempts at a time; the first success wins.")] = 1,
-    executor: Annotated[str | None, typer.Option(help="Where attempts run: local (programs of their own) or here.")] = None,
-    step_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="A step that takes longer is hung: 90s, 10m.")] = None,
-    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long a locked journal is waited for.")] = 30.0,
+    executor: Annotated[
+        str | None, typer.Option(help="Where attempts run: local (programs of their own) or here.")
+    ] = None,
+    step_timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="A step that takes longer is hung: 90s, 10m.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long a locked journal is waited for.")
+    ] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> int:
@@ -55,7 +73,13 @@ def run(
     check(fresh, fresh_if_changed, extend)
     with only_answers(as_json):
         result, how = carry_out(
-            target, settings or [], rules, every, {"name": name, "seed": seed, "step_timeout": step_timeout}, options, quiet
+            target,
+            settings or [],
+            rules,
+            every,
+            {"name": name, "seed": seed, "step_timeout": step_timeout},
+            options,
+            quiet,
         )
         if as_json:
             write_json({**result.to_dict(), "exit_code": result.exit_code})
@@ -84,10 +108,10 @@ def carry_out(
     """Make the plan, run it with progress, and say how it was taken up."""
     import warnings
 
+    from dalsegno import EngineWarning
     from dalsegno.cli.ending import say
     from dalsegno.cli.target import load, parse_settings, plan
     from dalsegno.core.loops.api import run as engine
-    from dalsegno.core.loops.conductor import EngineWarning
     from dalsegno.core.trial import VARIABLE
     from dalsegno.report.progress import Progress
 

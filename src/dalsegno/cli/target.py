@@ -24,7 +24,9 @@ def load(target: str, what: str = "a Plan, a Process or a function of one attemp
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"{target!r}: {module.__name__} has no {name!r}; it has {', '.join(public(module)) or 'nothing'}")
+            raise UsageError(
+                f"{target!r}: {module.__name__} has no {name!r}; it has {', '.join(public(module)) or 'nothing'}"
+            )
         found = getattr(found, part)
     return found
 
@@ -34,7 +36,9 @@ def public(module: ModuleType) -> list[str]:
     return sorted(
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and not inspect.ismodule(value) and getattr(value, "__module__", None) in (None, module.__name__)
+        if not name.startswith("_")
+        and not inspect.ismodule(value)
+        and getattr(value, "__module__", None) in (None, module.__name__)
     )[:20]
 
 
@@ -99,7 +103,9 @@ def plan(target: str, settings: Mapping[str, Any]) -> Any:
         check_names(target, found, settings, 0)
         found = found(**settings)
         if found is None:
-            raise UsageError(f"{target!r} takes no attempt, so it should return a Plan, a Process or a function; it returned None")
+            raise UsageError(
+                f"{target!r} takes no attempt, so it should return a Plan, a Process or a function; it returned None"
+            )
         return found if isinstance(found, Plan) else Plan(found)
     base = found if isinstance(found, Plan) else None
     subject = base.process if base is not None else found
@@ -117,7 +123,9 @@ def with_settings(target: str, subject: Any, settings: Mapping[str, Any]) -> tup
     if not settings:
         return subject, {}
     if hasattr(subject, "step"):
-        raise UsageError(f"--set: {target!r} is an object that has been made already; name its class, or a function that makes it")
+        raise UsageError(
+            f"--set: {target!r} is an object that has been made already; name its class, or a function that makes it"
+        )
     import functools
 
     check_names(target, subject, settings, 1)

@@ -15,7 +15,9 @@ from dalsegno.cli.show import JOURNAL, RUNS
 def view(
     runs: Annotated[list[str] | None, RUNS] = None,
     journal: Annotated[str | None, JOURNAL] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it (default: beside the journal).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to write it (default: beside the journal).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the path as JSON and nothing else.")] = False,
 ) -> None:
     """Write a page that opens with no network, and print its path: curves, decisions, attempts and branches, cost."""

@@ -125,13 +125,14 @@ def check(command: Sequence[str], *, steps: int = 50, kills: int = 3, seed: int 
 
 def kill(subject: Subject, kills: int, taken: int, seed: int) -> int | Finding:
     """Start and kill the program at steps drawn by ``seed``, then let it end; the number of kills that struck."""
-    draw, struck, left = random.Random(seed), 0, max(taken, 2)
-    for _ in range(kills):
-        ended = subject.start("killed.db", kill_after=draw.randint(1, max(left - 1, 1)))
+    places = sorted(random.Random(seed).sample(range(1, max(taken, 2)), min(kills, max(taken - 1, 1))))
+    struck = resumed_at = 0
+    for place in places:
+        ended = subject.start("killed.db", kill_after=max(place - resumed_at, 1))
         if ended.returncode != -signal.SIGKILL:
             break
         struck += 1
-        left = max(left // 2, 2)
+        resumed_at = place - place % subject.every  # the newest snapshot before it, where the next program goes on
     ended = subject.start("killed.db")
     if ended.returncode not in (0, 3):
         said = ended.stderr.strip().splitlines()

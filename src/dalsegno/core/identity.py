@@ -129,7 +129,7 @@ class Describer:
                 for field in dataclasses.fields(value)
                 if field.compare
             }
-            own = {"dataclass": qualified(kind), "fields": fields}
+            own: dict[str, Any] = {"dataclass": qualified(kind), "fields": fields}
             if getattr(kind, "limits", False):
                 own["limits"] = True
             if module not in ("dalsegno", "builtins"):

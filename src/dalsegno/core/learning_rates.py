@@ -133,7 +133,8 @@ def rescale_schedule(scheduler: Any, ratios: list[float]) -> None:
             setattr(scheduler, name, [rate * ratio for rate, ratio in zip(rates, ratios, strict=True)])
     if len(set(ratios)) == 1:  # groups that move unequally have no common least rate to move
         for name in SHARED:
-            if is_rate(value := getattr(scheduler, name, None)):
+            value: Any = getattr(scheduler, name, None)
+            if is_rate(value):
                 setattr(scheduler, name, value * ratios[0])
 
 

@@ -142,7 +142,11 @@ def group(records: Sequence[Record], metrics: Sequence[str] | None = None) -> Co
         for metric in metrics:
             if metric not in known:
                 raise UsageError(f"no run reported {metric!r}; reported were: {', '.join(known) or 'none'}")
-        names = {name: None for name in names if name.split(" ", 1)[-1] in metrics or name in ("steps", "seconds", "attempts")}
+        names = {
+            name: None
+            for name in names
+            if name.split(" ", 1)[-1] in metrics or name in ("steps", "seconds", "attempts")
+        }
     found = Comparison(list(groups.values()), list(names))
     for one in found.groups:
         measure(one, found.figures)

@@ -13,8 +13,13 @@ def console(file: IO[str] | None = None) -> Any:
     """A Rich console on ``file`` (default: standard output)."""
     from rich.console import Console
 
-    made = Console(file=file or sys.stdout, highlight=False, soft_wrap=False, emoji=False, markup=False)
-    made.on_broken_pipe = leave
+    class Quiet(Console):
+        """A console that says nothing when whoever reads it has left."""
+
+        def on_broken_pipe(self) -> None:
+            leave()
+
+    made = Quiet(file=file or sys.stdout, highlight=False, soft_wrap=False, emoji=False, markup=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = PIPED_WIDTH
     return made

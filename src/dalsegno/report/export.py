@@ -71,9 +71,7 @@ def cells(figure: Any, part: slice, count: int) -> list[Any]:
     return [value if there else "" for value, there in zip(values, mask[part].tolist(), strict=True)]
 
 
-def table_to_csv(
-    journal: str | os.PathLike[str] | Journal, name: str, runs: Sequence[int] | None, out: IO[str]
-) -> int:
+def table_to_csv(journal: str | os.PathLike[str] | Journal, name: str, runs: Sequence[int] | None, out: IO[str]) -> int:
     """Write one of the journal's tables as CSV; what is no plain value is JSON in its cell."""
     file = open_journal(journal)
     rows = file.rows(name) if runs is None else [row for run in runs for row in file.rows(name, run)]

@@ -32,7 +32,11 @@ class Lane:
 
     @property
     def label(self) -> str:
-        return f"attempt {self.attempt['number']}" if self.first else f"from step {numbers.number(self.branch['from_step'])}"
+        return (
+            f"attempt {self.attempt['number']}"
+            if self.first
+            else f"from step {numbers.number(self.branch['from_step'])}"
+        )
 
     @property
     def end(self) -> int:
@@ -82,7 +86,9 @@ def draw(record: Record) -> Markup:
     )
     left_out = len(every) - len(shown)
     note = f"The first and last {MOST // 2} of {len(every):,} branches are drawn." if left_out else None
-    region = element("div", picture, class_="scroll", tabindex="0", role="region", aria_label="tree of attempts and branches")
+    region = element(
+        "div", picture, class_="scroll", tabindex="0", role="region", aria_label="tree of attempts and branches"
+    )
     return element("figure", region, element("p", note, class_="note") if note else None, legend())
 
 
@@ -116,20 +122,40 @@ def connector(lane: Lane, rows: dict[int, int], across: Scale, record: Record) -
 
 
 def drawn(lane: Lane, here: int, across: Scale, record: Record) -> Markup:
-    parts: list[Any] = [element("text", lane.label, x=LEFT - 8, y=here, class_="label" if lane.first else "label minor")]
+    parts: list[Any] = [
+        element("text", lane.label, x=LEFT - 8, y=here, class_="label" if lane.first else "label minor")
+    ]
     for piece in lane.pieces:
         start, end = x(across(piece.first - 1)), x(across(piece.last))
         words = f"steps {numbers.number(piece.first)} to {numbers.number(piece.last)}"
         words += ", on the line that counts" if piece.counts else ", abandoned"
-        line = element("path", element("title", words), d=f"M{start},{here} H{end}", class_="counts" if piece.counts else "abandoned")
+        line = element(
+            "path",
+            element("title", words),
+            d=f"M{start},{here} H{end}",
+            class_="counts" if piece.counts else "abandoned",
+        )
         parts.append(line)
     for row in thinned(lane.snapshots):
-        words = f"snapshot {row['id']} at step {row['step']} ({row['kind']}, {numbers.size(row['bytes'])}): {row['state']}"
-        dot = element("circle", element("title", words), cx=x(across(row["step"])), cy=here, r="3", class_=f"snapshot {row['state']}")
+        words = (
+            f"snapshot {row['id']} at step {row['step']} ({row['kind']}, {numbers.size(row['bytes'])}): {row['state']}"
+        )
+        dot = element(
+            "circle",
+            element("title", words),
+            cx=x(across(row["step"])),
+            cy=here,
+            r="3",
+            class_=f"snapshot {row['state']}",
+        )
         parts.append(dot)
     for row in thinned(lane.decisions):
         words = f"step {numbers.number(row['step'])}: {row['rule']}"
-        glyph = element("path", d=GLYPHS.get(row["verb"], GLYPHS["stop"]), transform=f"translate({x(across(row['step']))},{here + 5})")
+        glyph = element(
+            "path",
+            d=GLYPHS.get(row["verb"], GLYPHS["stop"]),
+            transform=f"translate({x(across(row['step']))},{here + 5})",
+        )
         parts.append(element("g", element("title", words), glyph, class_=f"mark {row['verb'].replace(' ', '-')}"))
     parts.append(ending(lane, here, across, record))
     return element("g", parts)
@@ -146,7 +172,14 @@ def ending(lane: Lane, here: int, across: Scale, record: Record) -> Markup | Non
     word = lane.attempt["state"] if lane.attempt["state"] != "open" else record.run["state"]
     sign = {"succeeded": "✓", "failed": "✗", "hung": "✗", "cut": "|"}.get(word, "…")
     at = x(min(across(lane.end) + 8, WIDTH - 14))
-    return element("text", element("title", f"attempt {lane.attempt['number']}: {word}"), sign, x=at, y=here, class_=f"ending {word}")
+    return element(
+        "text",
+        element("title", f"attempt {lane.attempt['number']}: {word}"),
+        sign,
+        x=at,
+        y=here,
+        class_=f"ending {word}",
+    )
 
 
 def legend() -> Markup:
@@ -154,11 +187,27 @@ def legend() -> Markup:
     entries = []
     for verb, glyph in GLYPHS.items():
         picture = element(
-            "svg", element("path", d=glyph, transform="translate(7,12)"), viewBox="0 0 14 14", class_=f"sign mark {verb.replace(' ', '-')}", aria_hidden="true"
+            "svg",
+            element("path", d=glyph, transform="translate(7,12)"),
+            viewBox="0 0 14 14",
+            class_=f"sign mark {verb.replace(' ', '-')}",
+            aria_hidden="true",
         )
         entries.append(element("li", picture, verb))
-    dot = element("svg", element("circle", cx=7, cy=7, r=3, class_="snapshot ok"), viewBox="0 0 14 14", class_="sign", aria_hidden="true")
-    grey = element("svg", element("path", d="M0,7 H14", class_="abandoned line"), viewBox="0 0 14 14", class_="sign lanes", aria_hidden="true")
+    dot = element(
+        "svg",
+        element("circle", cx=7, cy=7, r=3, class_="snapshot ok"),
+        viewBox="0 0 14 14",
+        class_="sign",
+        aria_hidden="true",
+    )
+    grey = element(
+        "svg",
+        element("path", d="M0,7 H14", class_="abandoned line"),
+        viewBox="0 0 14 14",
+        class_="sign lanes",
+        aria_hidden="true",
+    )
     return element("ul", entries, element("li", dot, "snapshot"), element("li", grey, "abandoned"), class_="legend")
 
 
@@ -180,5 +229,7 @@ def words(lane: Lane) -> str:
         head = "begins" + (f" at step {lane.branch['from_step']:,}" if lane.branch["from_step"] else "")
     else:
         head = f"{lane.branch['cause']} to step {lane.branch['from_step']:,}"
-    parts = [f"steps {piece.first:,} to {piece.last:,}" + ("" if piece.counts else " abandoned") for piece in lane.pieces]
+    parts = [
+        f"steps {piece.first:,} to {piece.last:,}" + ("" if piece.counts else " abandoned") for piece in lane.pieces
+    ]
     return f"{head}: {', '.join(parts) or 'no steps'}"

@@ -35,7 +35,7 @@ def element(name: str, *children: Any, **attributes: Any) -> Markup:
 
 def join(children: Any) -> Markup:
     """Children one after another; lists and tuples of them are taken apart."""
-    parts = []
+    parts: list[str] = []
     for child in children:
         if child is None:
             continue
@@ -54,12 +54,16 @@ def readable(text: str) -> str:
     return "".join(kept).encode("utf-8", "replace").decode()
 
 
-def table(heads: list[Any], rows: list[list[Any]], *, label: str, figures: tuple[int, ...] = (), classes: Any = None) -> Markup:
+def table(
+    heads: list[Any], rows: list[list[Any]], *, label: str, figures: tuple[int, ...] = (), classes: Any = None
+) -> Markup:
     """A table that scrolls by itself where it is wider than the page; columns ``figures`` stand to the right.
 
     ``classes`` is a class for each row, or None.
     """
-    head = element("tr", [element("th", text, scope="col", class_="n" if i in figures else None) for i, text in enumerate(heads)])
+    head = element(
+        "tr", [element("th", text, scope="col", class_="n" if i in figures else None) for i, text in enumerate(heads)]
+    )
     body = [
         element(
             "tr",

@@ -14,8 +14,8 @@ from typing import Any
 
 from dalsegno.core.errors import JournalError, UsageError
 from dalsegno.core.journal import Journal
-from dalsegno.report import comparison as comparing
 from dalsegno.report import chart, numbers, sections, versus
+from dalsegno.report import comparison as comparing
 from dalsegno.report.comparison import Comparison
 from dalsegno.report.markup import Markup, element
 from dalsegno.report.record import Record, open_journal, read
@@ -23,9 +23,7 @@ from dalsegno.report.record import Record, open_journal, read
 LARGEST = 900_000  # bytes; what is left to a page's runs in full
 
 
-def write(
-    journal: str | os.PathLike[str] | Journal, runs: Sequence[int] | None, out: str | os.PathLike[str]
-) -> Path:
+def write(journal: str | os.PathLike[str] | Journal, runs: Sequence[int] | None, out: str | os.PathLike[str]) -> Path:
     """Write the page of one run, or of several beside each other, to ``out``, and return its path.
 
     ``runs`` are ids; None is every run of the journal but those put aside by ``fresh``.  The page is one file under 1 MB
@@ -64,7 +62,9 @@ def run_page(record: Record) -> str:
 
 def comparison_page(compared: Comparison) -> str:
     """The page of a comparison as text: the comparison, then each run in full as far as there is room."""
-    names = " and ".join(group.label for group in compared.groups[:3]) + (" and others" if len(compared.groups) > 3 else "")
+    names = " and ".join(group.label for group in compared.groups[:3]) + (
+        " and others" if len(compared.groups) > 3 else ""
+    )
     title = f"{names}: {numbers.plural(len(compared.records), 'run')}"
     parts = versus.whole(compared)
     size = sum(len(part.encode()) for part in parts)
@@ -112,12 +112,24 @@ def document(title: str, body: Sequence[Any]) -> str:
         element("title", title),
         element("style", Markup(style)),
     )
-    inside = element("rect", x=chart.LEFT, y=chart.TOP, width=chart.WIDTH - chart.LEFT - chart.RIGHT, height=chart.HEIGHT - chart.TOP - chart.BOTTOM)
+    inside = element(
+        "rect",
+        x=chart.LEFT,
+        y=chart.TOP,
+        width=chart.WIDTH - chart.LEFT - chart.RIGHT,
+        height=chart.HEIGHT - chart.TOP - chart.BOTTOM,
+    )
     frame = element("svg", element("clipPath", inside, id="frame"), class_="defs", aria_hidden="true")
     whole = element(
         "html",
         head,
-        element("body", frame, element("main", body), element("footer", "Written by dalsegno."), element("script", Markup(script))),
+        element(
+            "body",
+            frame,
+            element("main", body),
+            element("footer", "Written by dalsegno."),
+            element("script", Markup(script)),
+        ),
         lang="en",
     )
     return f"<!doctype html>\n{whole}\n"

@@ -34,13 +34,17 @@ def heading(record: Record) -> list[Any]:
     ]
     if run["best"]:
         best = run["best"]
-        facts.insert(0, (f"best {best['metric']}", f"{numbers.number(best['value'])} at step {numbers.number(best['step'])}"))
+        facts.insert(
+            0, (f"best {best['metric']}", f"{numbers.number(best['value'])} at step {numbers.number(best['step'])}")
+        )
     elif run["value"] is not None:
         facts.insert(0, ("value", numbers.number(run["value"])))
     cells = [element("div", element("dt", name), element("dd", value)) for name, value in facts]
     return [
         element("p", state(run["state"]), " ", tables.who(run)),
-        element("p", f"Verdict: {record.verdict}", element("span", f" ({VERDICTS.get(record.verdict, '')})", class_="dim")),
+        element(
+            "p", f"Verdict: {record.verdict}", element("span", f" ({VERDICTS.get(record.verdict, '')})", class_="dim")
+        ),
         element("dl", cells, class_="facts"),
         warned(record),
         failure(record),
@@ -57,7 +61,13 @@ def warned(record: Record) -> Markup | None:
     if not record.warnings:
         return None
     items = [element("li", text) for text in record.warnings]
-    return element("div", element("strong", numbers.plural(len(items), "warning")), element("ul", items), class_="warnings", role="note")
+    return element(
+        "div",
+        element("strong", numbers.plural(len(items), "warning")),
+        element("ul", items),
+        class_="warnings",
+        role="note",
+    )
 
 
 def failure(record: Record) -> Markup | None:
@@ -74,7 +84,11 @@ def metrics(record: Record, identifier: str = "metrics") -> Markup | None:
     most = min(curves.MOST_POINTS, POINTS // min(len(names), MOST_METRICS))
     figures = [chart.draw(curves.chart(record, name, most)) for name in names[:MOST_METRICS]]
     left = len(names) - MOST_METRICS
-    note = element("p", f"{left} further metrics are in the journal: {', '.join(names[MOST_METRICS:])}", class_="note") if left > 0 else None
+    note = (
+        element("p", f"{left} further metrics are in the journal: {', '.join(names[MOST_METRICS:])}", class_="note")
+        if left > 0
+        else None
+    )
     return section(identifier, "Metrics", element("div", figures, class_="charts"), note)
 
 
@@ -87,14 +101,19 @@ def some(rows: Sequence[Any], noun: str) -> tuple[list[Any], Markup | None]:
     if len(rows) <= MOST_ROWS:
         return list(rows), None
     half = MOST_ROWS // 2
-    note = element("p", f"The first and last {half} of {len(rows):,} {noun}; `dalsegno export` writes them all.", class_="note")
+    note = element(
+        "p", f"The first and last {half} of {len(rows):,} {noun}; `dalsegno export` writes them all.", class_="note"
+    )
     return [*rows[:half], *rows[-half:]], note
 
 
 def attempts(record: Record, identifier: str = "attempts") -> Markup:
     """The cost of each attempt, with a bar of what counts and what was abandoned."""
     units = list(dict.fromkeys(unit for row in record.attempts for unit in row["cost"] or ()))
-    counted = {row["id"]: (record.steps_of(row["id"], counts=True), record.steps_of(row["id"], counts=False)) for row in record.attempts}
+    counted = {
+        row["id"]: (record.steps_of(row["id"], counts=True), record.steps_of(row["id"], counts=False))
+        for row in record.attempts
+    }
     most = max((sum(pair) for pair in counted.values()), default=0)
     shown, note = some(record.attempts, "attempts")
     rows = []
@@ -106,7 +125,19 @@ def attempts(record: Record, identifier: str = "attempts") -> Markup:
         seconds = numbers.duration(row["seconds"]) + (" or more" if row["censored"] else "")
         if row["steps"] is not None:
             kept = row["steps"]
-        rows.append([row["number"], tables.origin(row["origin"]), state(word), bar(counted[row["id"]], most), numbers.number(kept), numbers.number(lost), seconds, *costs, why])
+        rows.append(
+            [
+                row["number"],
+                tables.origin(row["origin"]),
+                state(word),
+                bar(counted[row["id"]], most),
+                numbers.number(kept),
+                numbers.number(lost),
+                seconds,
+                *costs,
+                why,
+            ]
+        )
     heads = ["attempt", "origin", "ended", "", "steps", "abandoned", "seconds", *units, "failure"]
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
@@ -162,11 +193,27 @@ def decisions(record: Record, identifier: str = "decisions") -> Markup | None:
         verb = row["verb"] + (" (superseded)" if row["superseded"] else "")
         others = [one for one in row["saw"] or () if not one.get("fired")]
         rest = [element("li", element("b", one["rule"]), " ", numbers.figures(one.get("saw"))) for one in others]
-        folded = element("details", element("summary", numbers.plural(len(rest), "other rule")), element("ul", rest)) if rest else None
-        rows.append([record.numbers.get(row["attempt"], ""), numbers.number(row["step"]), verb, row["rule"], tables.saw(row), tables.effect(row), folded])
+        folded = (
+            element("details", element("summary", numbers.plural(len(rest), "other rule")), element("ul", rest))
+            if rest
+            else None
+        )
+        rows.append(
+            [
+                record.numbers.get(row["attempt"], ""),
+                numbers.number(row["step"]),
+                verb,
+                row["rule"],
+                tables.saw(row),
+                tables.effect(row),
+                folded,
+            ]
+        )
         classes.append("aside" if row["superseded"] else row["verb"].replace(" ", "-"))
     heads = ["attempt", "step", "decision", "rule", "it saw", "effect", "the others saw"]
-    return section(identifier, "Decisions", table(heads, rows, label="decisions", figures=(0, 1), classes=classes), note)
+    return section(
+        identifier, "Decisions", table(heads, rows, label="decisions", figures=(0, 1), classes=classes), note
+    )
 
 
 def snapshots(record: Record, identifier: str = "snapshots") -> Markup | None:
@@ -196,7 +243,13 @@ def origin_of_page(record: Record, identifier: str = "about") -> Markup:
         ("run", f"{run['id']} ({run['uid']})"),
         ("begun", numbers.moment(run["started"])),
         ("ended", numbers.moment(run["ended"]) or "not yet"),
-        ("programs", "; ".join(f"process {row['pid']} on {row['host']} at {numbers.moment(row['began'])}" for row in record.owners[-20:])),
+        (
+            "programs",
+            "; ".join(
+                f"process {row['pid']} on {row['host']} at {numbers.moment(row['began'])}"
+                for row in record.owners[-20:]
+            ),
+        ),
         ("journaled calls", numbers.number(record.calls)),
     ]
     rows = [[name, value] for name, value in facts if value not in ("", "0")]
@@ -205,5 +258,13 @@ def origin_of_page(record: Record, identifier: str = "about") -> Markup:
 
 def whole(record: Record) -> list[Markup]:
     """Everything about a run but its heading, in order."""
-    parts = (metrics(record), tree(record), attempts(record), cost(record), decisions(record), snapshots(record), origin_of_page(record))
+    parts = (
+        metrics(record),
+        tree(record),
+        attempts(record),
+        cost(record),
+        decisions(record),
+        snapshots(record),
+        origin_of_page(record),
+    )
     return [part for part in parts if part is not None]

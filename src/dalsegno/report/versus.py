@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dalsegno.report import chart, numbers, tables
+from dalsegno.report import chart, medians, numbers
 from dalsegno.report.chart import Chart, Line
 from dalsegno.report.comparison import Comparison, Group, figures_of
-from dalsegno.report.markup import Markup, element, table
 from dalsegno.report.envelope import thinned
+from dalsegno.report.markup import Markup, element, table
 from dalsegno.report.record import Record
 from dalsegno.report.sections import POINTS, section, some, state
 
@@ -18,24 +18,27 @@ COLOURS = 8
 
 def whole(compared: Comparison) -> list[Markup]:
     """Every section of a comparison."""
-    return [part for part in (medians(compared), together(compared), runs(compared)) if part is not None]
+    return [part for part in (beside(compared), together(compared), runs(compared)) if part is not None]
 
 
-def medians(compared: Comparison) -> Markup:
+def beside(compared: Comparison) -> Markup:
     """The figures of each group: median over seeds, interval, ratio to the first group."""
     heads = ["figure"]
     for place, group in enumerate(compared.groups):
         heads.append(group.label)
         if place:
             heads.append("ratio")
-    rows = [["seeds that ended", *counts(compared.groups, "ended")], ["succeeded", *counts(compared.groups, "succeeded")]]
+    rows = [
+        ["seeds that ended", *counts(compared.groups, "ended")],
+        ["succeeded", *counts(compared.groups, "succeeded")],
+    ]
     for name in compared.figures[:MOST_FIGURES]:
         row = [name]
         for place, group in enumerate(compared.groups):
             found = group.spreads.get(name)
-            row.append(tables.spread(found))
+            row.append(medians.spread(found))
             if place:
-                row.append(tables.ratio(found))
+                row.append(medians.ratio(found))
         rows.append(row)
     words = "Medians over seeds; in brackets the 95% bootstrap interval, from three seeds on. Ratios are to the first group."
     left_out = sum(group.left_out for group in compared.groups)
@@ -63,7 +66,8 @@ def together(compared: Comparison) -> Markup | None:
     curves = min(len(names), MOST_METRICS) * min(len(compared.records), MOST_LINES)
     shown = [metric_chart(compared, name, max(POINTS // curves, 16)) for name in names[:MOST_METRICS]]
     keys = [
-        element("li", element("span", class_=f"key g{place % COLOURS}"), group.label) for place, group in enumerate(compared.groups)
+        element("li", element("span", class_=f"key g{place % COLOURS}"), group.label)
+        for place, group in enumerate(compared.groups)
     ]
     legend = element("ul", keys, class_="legend")
     left = names[MOST_METRICS:]

@@ -256,7 +256,7 @@ def owes_its_state(conductor: Conductor, stop: Mapping[str, Any], row: Mapping[s
     newest = max(own, key=lambda entry: entry.order, default=None)
     if newest is None or stop["action"]["target"] is not None or stop["action"]["at"] == "end":
         return True
-    return newest.step != stop["step"] or newest.branch != stop["branch"]
+    return bool(newest.step != stop["step"] or newest.branch != stop["branch"])
 
 
 def end_from_snapshot(

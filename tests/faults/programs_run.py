@@ -72,7 +72,9 @@ class Program:
         if self.alive:
             self.kill()
             self.thread.join(10)
-            raise AssertionError(f"the program did not end within {patience:g} s:\n{self.out.read_text(errors='replace')}")
+            raise AssertionError(
+                f"the program did not end within {patience:g} s:\n{self.out.read_text(errors='replace')}"
+            )
         return Ended(self.status, self.out.read_text(errors="replace"))
 
 

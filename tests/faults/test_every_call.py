@@ -76,7 +76,12 @@ def undisturbed(short, room):
 def test_the_shim_sees_what_sqlite_and_the_store_do(undisturbed, form):
     _, calls = undisturbed(form)
     seen = Counter((name, path.rsplit("/", 1)[-1]) for name, path in calls)
-    for name, file in [("pwrite", "runs.db-wal"), ("fdatasync", "runs.db-wal"), ("write", "manifest.json"), ("open", "runs.db")]:
+    for name, file in [
+        ("pwrite", "runs.db-wal"),
+        ("fdatasync", "runs.db-wal"),
+        ("write", "manifest.json"),
+        ("open", "runs.db"),
+    ]:
         assert seen[name, file], seen
     assert {"rename", "mkdir", "unlink", "rmdir", "ftruncate", "fsync"} <= {name for name, _ in calls}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -33,7 +34,9 @@ def rows(journal, table):
 def test_of_two_owners_at_once_one_runs_and_the_other_is_told(tmp_path, launcher):
     journal = tmp_path / "runs.db"
     programs = [
-        start_alone("counting.py", journal, json.dumps({"pause": 0.02, "until": 80}), out=tmp_path / f"out {number}")
+        start_alone(
+            "counting.py", journal, json.dumps({"pause": 0.02, "until": 80}), out=tmp_path / f"out {number}"
+        )
         for number in range(2)
     ]
     ended = [program.ended() for program in programs]
@@ -49,7 +52,12 @@ def test_of_two_owners_at_once_one_runs_and_the_other_is_told(tmp_path, launcher
 def contents(journal):
     """All that a replaced owner could have written, the owner's number aside."""
     tables = ("attempts", "branches", "decisions", "snapshots", "calls")
-    return [rows(journal, table) for table in tables] + [ds.Journal(journal).rows("steps", all=True)]
+    found = [
+        {**row, "state": "(derived)"} if table == "attempts" else row
+        for table in tables
+        for row in rows(journal, table)
+    ]
+    return found + [ds.Journal(journal).rows("steps", all=True)]
 
 
 def test_a_paused_owner_that_was_replaced_writes_nothing_more(tmp_path, launcher):
@@ -72,17 +80,31 @@ def test_a_paused_owner_that_was_replaced_writes_nothing_more(tmp_path, launcher
     assert again.told["result"]["steps"] == 400 and again.told["verdict"] == "exact"
 
 
+def twenty(attempt):
+    for step, item in attempt.over(range(20)):
+        step.report(item=float(item))
+
+
+def count_together(gate, journal, seed):
+    gate.wait()
+    ds.run(twenty, journal=journal, seed=seed, checkpoint=ds.checkpoint.Every(steps=5), wait=90.0)
+
+
 def test_thirty_programs_at_once_on_a_journal_that_is_not_there(tmp_path):
     journal = tmp_path / "runs.db"
-    programs = [
-        start_alone("counting.py", journal, json.dumps({"until": 20, "seed": seed}), out=tmp_path / f"out {seed}")
-        for seed in range(30)
-    ]
+    context = multiprocessing.get_context("fork")
+    gate = context.Barrier(30)
+    programs = [context.Process(target=count_together, args=(gate, journal, seed)) for seed in range(30)]
     for program in programs:
-        assert program.ended().told["result"]["steps"] == 20
+        program.start()
+    for program in programs:
+        program.join(100)
+    assert [program.exitcode for program in programs] == [0] * 30
     assert sorted(row["seed"] for row in rows(journal, "runs")) == list(range(30))
     steps = rows(journal, "steps")
-    assert sorted((row["run"], row["step"]) for row in steps) == [(run, n) for run in range(1, 31) for n in range(1, 21)]
+    assert sorted((row["run"], row["step"]) for row in steps) == [
+        (run, n) for run in range(1, 31) for n in range(1, 21)
+    ]
     assert len({row["id"] for row in steps}) == 600
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from dalsegno import Journal
 from dalsegno.report import tables
 from dalsegno.report.console import console
 from dalsegno.report.record import read
+
+
+@pytest.fixture(autouse=True)
+def in_a_pipe(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 def printed(*parts):

@@ -41,6 +41,7 @@ for name, command in (
     ("show", show.show),
     ("view", view.view),
     ("compare", compare.compare),
+    ("check", check.check),
     ("replay", replay.replay),
     ("export", export.export),
     ("delete", delete.delete),
@@ -49,7 +50,6 @@ for name, command in (
     ("demo", demo.demo),
 ):
     app.command(name)(command)
-app.command("check", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(check.check)
 
 
 def main() -> None:

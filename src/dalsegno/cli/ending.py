@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
+STANDARD = str(Path(os.__file__).parent) + os.sep
 IMPORTING = ("<frozen importlib", importlib.__file__)
 BROKEN_PIPE = 141  # what a shell makes of a program that SIGPIPE ended
 
@@ -26,6 +27,7 @@ def ending(command: Callable[..., Any]) -> Callable[..., None]:
     def ended(*args: Any, **options: Any) -> None:
         try:
             code = command(*args, **options)
+            sys.stdout.flush()
         except (SystemExit, GeneratorExit):
             raise
         except typer.Exit:
@@ -99,7 +101,12 @@ def place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not is_ours(trace) and "site-packages" not in file and os.path.exists(file):
+        if (
+            not is_ours(trace)
+            and not file.startswith(STANDARD)
+            and "site-packages" not in file
+            and os.path.exists(file)
+        ):
             found = f" ({os.path.relpath(file)}, line {trace.tb_lineno})"
         trace = trace.tb_next
     return found

@@ -61,7 +61,11 @@ class Record:
 
     @property
     def verdict(self) -> str:
-        return str(self.outcome.get("verdict") or self.run["verdict"] or "exact")
+        told = self.outcome.get("verdict") or self.run["verdict"]
+        if told:
+            return str(told)
+        unlike = any(row["cause"] == "divergence" for row in self.branches.values())
+        return "approximate" if unlike else "exact so far"
 
     @property
     def warnings(self) -> list[str]:
@@ -92,15 +96,8 @@ class Record:
     @property
     def logical(self) -> dict[str, float]:
         """The logical cost by unit; of a run that has not ended, what the journal has so far."""
-        if self.run["steps"] is not None:
-            return {"steps": self.run["steps"], "seconds": self.run["seconds"], **(self.run["cost"] or {})}
-        total: dict[str, float] = {"steps": 0, "seconds": 0.0}
-        for row in self.attempts:
-            total["steps"] += self.steps_of(row["id"], counts=True) + self.steps_of(row["id"], counts=False)
-            total["seconds"] += row["seconds"] or 0.0
-            for unit, amount in (row["cost"] or {}).items():
-                total[unit] = total.get(unit, 0.0) + amount
-        return total
+        run = self.run
+        return {"steps": run["steps"] or 0, "seconds": run["seconds"] or 0.0, **(run["cost"] or {})}
 
     @property
     def paid(self) -> dict[str, float]:
@@ -154,6 +151,8 @@ def read_steps(record: Record, file: Journal) -> None:
     bins = max(8, min(BINS, MOST_BINS // max(len(record.branches), 1)))
     pieces: dict[tuple[int, bool], Piece] = {}
     for block in columns(file, record.run["id"]):
+        if block.branch not in record.branches:
+            continue  # begun after the branches were read
         edge = line.get(block.branch, -1)
         cut = int((block.steps <= edge).sum())
         for counts, part in ((True, slice(0, cut)), (False, slice(cut, None))):

@@ -19,7 +19,8 @@ def section(identifier: str, title: str, *children: Any) -> Markup:
 
 
 def state(word: str) -> Markup:
-    return element("span", word, class_=f"state {word}")
+    kind = "unsuccessful" if word == "finished, not succeeded" else word
+    return element("span", word, class_=f"state {kind}")
 
 
 def heading(record: Record) -> list[Any]:
@@ -41,18 +42,18 @@ def heading(record: Record) -> list[Any]:
         facts.insert(0, ("value", numbers.number(run["value"])))
     cells = [element("div", element("dt", name), element("dd", value)) for name, value in facts]
     return [
-        element("p", state(run["state"]), " ", tables.who(run)),
-        element(
-            "p", f"Verdict: {record.verdict}", element("span", f" ({VERDICTS.get(record.verdict, '')})", class_="dim")
-        ),
+        element("p", state(tables.word(run)), tables.ended(run)),
+        element("p", f"Verdict: {record.verdict}", element("span", f" ({VERDICTS[record.verdict]})", class_="dim")),
         element("dl", cells, class_="facts"),
         warned(record),
         failure(record),
     ]
 
 
+UNCHANGED = "nothing that was done again after an interruption came out differently"
 VERDICTS = {
-    "exact": "nothing that was done again after an interruption came out differently",
+    "exact": UNCHANGED,
+    "exact so far": UNCHANGED,
     "approximate": "something that was done again after an interruption came out differently, or could not be put back",
 }
 
@@ -135,12 +136,16 @@ def attempts(record: Record, identifier: str = "attempts") -> Markup:
                 numbers.number(lost),
                 seconds,
                 *costs,
+                numbers.costs(row.get("paid")),
                 why,
             ]
         )
-    heads = ["attempt", "origin", "ended", "", "steps", "abandoned", "seconds", *units, "failure"]
-    if not any(row[-1] for row in rows):
-        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    heads = ["attempt", "origin", "ended", "", "steps", "abandoned", "seconds", *units, "paid", "failure"]
+    for place in (len(heads) - 1, len(heads) - 2):  # columns that are empty all the way down are left out
+        if not any(row[place] for row in rows):
+            del heads[place]
+            for row in rows:
+                del row[place]
     listed = table(heads, rows, label="cost by attempt", figures=(0, *range(4, 7 + len(units))))
     return section(identifier, "Cost by attempt", listed, note)
 

@@ -14,6 +14,7 @@ STATES = {
     "running": "cyan",
     "open": "cyan",
     "interrupted": "yellow",
+    "finished, not succeeded": "yellow",
     "cut": "yellow",
     "failed": "red",
     "hung": "red",
@@ -50,6 +51,12 @@ def state(word: Any) -> Any:
     return Text(visible(str(word or "")), style=STATES.get(str(word), ""))
 
 
+def word(run: Mapping[str, Any]) -> str:
+    """A run's state; of one that finished without success, this too."""
+    gave_up = run["state"] == "finished" and run["succeeded"] is False
+    return "finished, not succeeded" if gave_up else str(run["state"])
+
+
 def best_of(run: Mapping[str, Any]) -> str:
     best = run.get("best")
     if not best:
@@ -77,7 +84,7 @@ def runs(rows: Sequence[Mapping[str, Any]], title: str = "") -> Any:
                 run["id"],
                 run["name"] + aside,
                 "" if run["seed"] is None else run["seed"],
-                state(run["state"]),
+                state(word(run)),
                 numbers.number(run["attempts"]),
                 numbers.number(run["steps"] if run["steps"] is not None else run["paid_steps"]),
                 numbers.duration(run["seconds"] if run["seconds"] is not None else run["paid_seconds"]),
@@ -96,12 +103,12 @@ def attempts(record: Record, most: int = 40) -> Any:
     for row in record.attempts:
         failure = row["failure"]
         why = f"{failure['types'][0]}: {failure['message']}" if failure else ""
-        word = row["state"] if row["state"] != "open" else record.run["state"]
+        ended = row["state"] if row["state"] != "open" else record.run["state"]
         lines.append(
             (
                 row["number"],
                 origin(row["origin"]),
-                state(word),
+                state(ended),
                 numbers.number(row["steps"] if row["steps"] is not None else record.steps_of(row["id"], counts=True)),
                 numbers.number(record.steps_of(row["id"], counts=False) or None),
                 numbers.duration(row["seconds"]) + (" +" if row["censored"] else ""),
@@ -244,7 +251,7 @@ def show(record: Record, console: Any) -> None:
     from rich.text import Text
 
     run = record.run
-    console.print(Text(f"{visible(record.title)}: ", style="bold") + state(run["state"]) + Text(visible(ended(run))))
+    console.print(Text(f"{visible(record.title)}: ", style="bold") + state(word(run)) + Text(visible(ended(run))))
     lines = [f"run {run['id']} in {record.path}, begun {numbers.moment(run['started'])}"]
     if best_of(run):
         lines.append(f"best {best_of(run)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dalsegno.report import chart, medians, numbers
+from dalsegno.report import chart, medians, numbers, tables
 from dalsegno.report.chart import Chart, Line
 from dalsegno.report.comparison import Comparison, Group, figures_of
 from dalsegno.report.envelope import thinned
@@ -118,7 +118,7 @@ def runs(compared: Comparison) -> Markup:
     for group, record in shown:
         found = figures_of(record)
         seed = "" if record.run["seed"] is None else record.run["seed"]
-        rows.append([record.run["id"], group.label, seed, state(record.run["state"]), record.verdict,
+        rows.append([record.run["id"], group.label, seed, state(tables.word(record.run)), record.verdict,
                      *[numbers.number(found.get(name), 5) for name in names]])  # fmt: skip
     heads = ["run", "name", "seed", "ended", "verdict", *names]
     listed = table(heads, rows, label="runs", figures=(0, 2, *range(5, len(heads))))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from dalsegno.core.errors import JournalError
 from dalsegno.core.journal import Journal
 from dalsegno.core.journal.blocks import LARGEST
 from dalsegno.core.journal.lane import Lane
@@ -28,10 +31,8 @@ def test_rows_that_could_not_be_written_are_written_later(run, path, start):
     other.line()
     run.writer.connection.wait = run.writer.connection.patience = 0.2
     run.step(1)
-    try:
+    with pytest.raises(JournalError, match="is locked"):
         run.writer.flush()
-    except Exception as error:
-        assert type(error).__name__ == "JournalError"
     other.kill()
     run.writer.flush()
     assert [row["step"] for row in Journal(path).rows("steps")] == [1]

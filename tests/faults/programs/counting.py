@@ -51,7 +51,16 @@ def fork_and_leave():
 
 def main(journal, text="{}"):
     quietly()
-    options = {"pause": 0.0, "until": 60, "size": 0, "does": "", "every": 10, "seed": 0, "timeout": None, **json.loads(text)}
+    options = {
+        "pause": 0.0,
+        "until": 60,
+        "size": 0,
+        "does": "",
+        "every": 10,
+        "seed": 0,
+        "timeout": None,
+        **json.loads(text),
+    }
     process = Count(options["pause"], options["until"], options["size"], options["does"])
     result = ds.run(
         process,

@@ -16,7 +16,9 @@ def train(attempt):
 
     torch.set_num_threads(1)
     torch.manual_seed(attempt.seed % 2**31)
-    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(6, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 1)
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     attempt.keep(model=model, optimizer=optimizer)
     drawn = torch.Generator().manual_seed(5)
@@ -38,9 +40,7 @@ def train(attempt):
 RULES = {
     "steps": lambda: [
         ds.stop(ds.when.spent(steps=150)),
-        ds.roll_back(
-            ds.when.above("luck", 0.93), then=ds.changes.scale_learning_rate(0.9), skip=2, limit=50
-        ),
+        ds.roll_back(ds.when.above("luck", 0.93), then=ds.changes.scale_learning_rate(0.9), skip=2, limit=50),
         ds.adapt(ds.when.every(steps=13), ds.changes.scale_learning_rate(0.95)),
         ds.restart(ds.when.elapsed(steps=60)),
     ],

@@ -39,13 +39,14 @@ _inherited: set[tuple[int, int]] = set()  # files that the parent had open when 
 class Connection:
     """A connection to one journal; ``path`` None is a database in memory.
 
-    ``options`` are those of a SQLite URI (``mode=ro&immutable=1``); with any, the connection only reads.
+    ``options`` are those of a SQLite URI (``mode=ro&immutable=1``); with any, the connection only reads.  ``shown`` is
+    the path that errors name, where this is a copy.
     """
 
-    def __init__(self, path: Path | None, *, wait: float, options: str = "") -> None:
+    def __init__(self, path: Path | None, *, wait: float, options: str = "", shown: Path | None = None) -> None:
         import apsw
 
-        self.apsw, self.path, self.wait, self.options = apsw, path, wait, options
+        self.apsw, self.path, self.wait, self.options, self.shown = apsw, path, wait, options, shown or path
         self.patience = wait
         self.log_pages = 0
         self.next_large = 0.0
@@ -68,7 +69,7 @@ class Connection:
 
     @property
     def name(self) -> str:
-        return "the journal in memory" if self.path is None else f"journal {self.path}"
+        return "the journal in memory" if self.path is None else f"journal {self.shown}"
 
     def refuse_fork(self, path: Path) -> None:
         if is_inherited(path):
@@ -237,7 +238,7 @@ class Connection:
                 "same command again"
             )
         if isinstance(error, apsw.NotADBError):
-            return JournalError(f"{self.path} is no journal: it is not a SQLite file; give the journal another path")
+            return JournalError(f"{self.shown} is no journal: it is not a SQLite file; give the journal another path")
         if isinstance(error, apsw.CorruptError):
             return JournalError(f"{self.name} is damaged ({error}): put back a copy of it, or begin with another path")
         if isinstance(error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)):

@@ -102,7 +102,7 @@ def read_in_a_way(
         for name in BESIDE:
             if os.path.exists(f"{path}{name}"):
                 shutil.copyfile(f"{path}{name}", f"{copy}{name}")
-        connection = Connection(copy, wait=wait)
+        connection = Connection(copy, wait=wait, shown=path)
         if upgrade is not None:
             upgrade(connection)
         return done(connection, work)

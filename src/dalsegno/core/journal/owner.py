@@ -45,9 +45,9 @@ def descriptor(journal: Path, *, writing: bool) -> tuple[File, int] | None:
     try:
         opened = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if writing else 0), 0o666)
         writable = True
-    except FileNotFoundError:
-        return None  # removed between the two looks
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not writing:
+            return None  # removed between the two looks
         if writing:
             raise JournalError(
                 f"{path} cannot be opened ({error.strerror}): check the permissions of its folder"

@@ -141,6 +141,8 @@ def recognise(path: Path, wait: float = 5.0) -> bool:
     if found.st_size == 0:
         return False
     head = head_of(path)
+    if os.path.exists(f"{path}-journal") and not head.startswith(MAGIC):
+        return died_while_made(path, wait)
     if not head.startswith(MAGIC) or len(head) < 100:
         raise JournalError(f"{path} is no journal: it is not a SQLite file; give the journal another path")
     if int.from_bytes(head[68:72], "big") != APPLICATION_ID:
@@ -150,6 +152,16 @@ def recognise(path: Path, wait: float = 5.0) -> bool:
         format_, _ = read(path, wait, format_of)
     if format_ > version():
         raise newer(path, format_)
+    return True
+
+
+def died_while_made(path: Path, wait: float) -> bool:
+    """A file without a head beside a rollback journal: empty, if that is what going back gives (in a copy)."""
+    (format_, tables), _ = read(
+        path, wait, lambda connection: (format_of(connection), connection.rows("SELECT count(*) FROM sqlite_schema"))
+    )
+    if tables != [(0,)] and not 0 < format_ <= version():
+        raise JournalError(f"{path} is a SQLite file of another program and no journal: give the journal another path")
     return True
 
 

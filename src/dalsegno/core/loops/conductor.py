@@ -8,6 +8,7 @@ step, :meth:`failed` when one raised, :meth:`body_ended` when a body was left, a
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ class Conductor:
         budget: Budget | None,
         journaled: bool,
     ) -> None:
+        self.pid = os.getpid()
         self.rules = rules
         self.machine = machine
         self.journal = journal
@@ -161,11 +163,15 @@ class Conductor:
             if held is not None and self.saver is not None:
                 reader = self.saver.open(held)
                 if reader is None:
-                    raise SnapshotError(f"snapshot {held.name}, which this attempt was to begin from, is damaged")
+                    raise SnapshotError(
+                        f"snapshot {held.name}, which this attempt was to begin from, is damaged"
+                    )
                 self.subject.load(reader.get("process"))
                 self.restore_generators(reader)
             self.reset_seconds = now - self.last
-            self.machine.start(seed, origin, seconds=self.reset_seconds, base=0 if held is None else held.step)
+            self.machine.start(
+                seed, origin, seconds=self.reset_seconds, base=0 if held is None else held.step
+            )
             self.next_attempt = None
             self.open_lane()
             self.stream.send(
@@ -179,7 +185,9 @@ class Conductor:
             self.landing = None
             self.open_lane()
             trace = self.machine.trace
-            self.stream.send(events.AttemptStarted(trace.attempt.number, trace.attempt.steps, "resumed", True))
+            self.stream.send(
+                events.AttemptStarted(trace.attempt.number, trace.attempt.steps, "resumed", True)
+            )
         self.last = time.perf_counter()
         self.plan_attention(self.last)
 
@@ -225,7 +233,9 @@ class Conductor:
     def open_lane(self) -> None:
         self.open_branch()
         if self.redo is not None:
-            self.redo.follow(self.journal.read_rows(self.attempt_id, self.branch_id, self.machine.trace.attempt.steps))
+            self.redo.follow(
+                self.journal.read_rows(self.attempt_id, self.branch_id, self.machine.trace.attempt.steps)
+            )
             if self.redo.over:
                 self.redo = None
 
@@ -235,7 +245,9 @@ class Conductor:
         """A step has been reported: decide, save if nothing fired, carry out."""
         if type(report) is not Report and not isinstance(report, Report):
             return self.failed(
-                ReportError(f"the step returned a {type(report).__name__}: expected ds.Report(metrics={{...}})")
+                ReportError(
+                    f"the step returned a {type(report).__name__}: expected ds.Report(metrics={{...}})"
+                )
             )
         now = perf_counter()
         seconds = now - self.last
@@ -277,7 +289,9 @@ class Conductor:
         self.note_paid(perf_counter())
         if self.probing and at == "report":
             self.probing = False
-            step_again(self, self.machine.trace.report, self.machine.trace.attempt.seconds - self.reset_seconds)
+            step_again(
+                self, self.machine.trace.report, self.machine.trace.attempt.seconds - self.reset_seconds
+            )
         if isinstance(outcome, Ask):
             self.asking = at
             return outcome
@@ -381,6 +395,8 @@ class Conductor:
 
     def close(self) -> None:
         """Leave the journal whole; the run is interrupted if it has not ended."""
+        if self.pid != os.getpid():
+            return  # a child that a step forked leaves through here: the run is its parent's
         if not self.journal.closed:
             try:
                 if self.result is None:

@@ -24,7 +24,11 @@ def as_values(verdict: Any) -> dict[str, Any]:
     if verdict is None or isinstance(verdict, bool):
         return {"accept": verdict, "reason": "", "cost": {}}
     if isinstance(verdict, tuple) and len(verdict) == 2:
-        return {"accept": None if verdict[0] is None else bool(verdict[0]), "reason": str(verdict[1]), "cost": {}}
+        return {
+            "accept": None if verdict[0] is None else bool(verdict[0]),
+            "reason": str(verdict[1]),
+            "cost": {},
+        }
     if hasattr(verdict, "accept"):
         return {"accept": verdict.accept, "reason": verdict.reason, "cost": dict(verdict.cost)}
     return {"accept": bool(verdict), "reason": "", "cost": {}}

@@ -15,7 +15,7 @@ from dalsegno.core import events
 from dalsegno.core.actions import Restart, RollBack, Stop
 from dalsegno.core.bound import Bound
 from dalsegno.core.decisions import Decision
-from dalsegno.core.errors import BOOKKEEPING, UnsavableError, UsageError
+from dalsegno.core.errors import BOOKKEEPING, HungError, UnsavableError, UsageError
 from dalsegno.core.executors import Task, executor_of
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.deciding import to_json
@@ -48,7 +48,9 @@ class Driver:
         self.starts: list[tuple[int, Origin, int | None]] = []  # (number, origin, snapshot) yet to be begun
         self.failed: list[str] = []
         self.clock = time.perf_counter()
-        limits = [dict(leaf.units)["attempts"] for leaf in all_conditions(plan.rules) if leaf.limits_attempts()]  # type: ignore[attr-defined]
+        limits = [
+            dict(leaf.units)["attempts"] for leaf in all_conditions(plan.rules) if leaf.limits_attempts()
+        ]  # type: ignore[attr-defined]
         self.most = min(limits, default=float("inf"))
         self.names: dict[str, None] = {}
 
@@ -128,11 +130,30 @@ class Driver:
         else:
             self.stop(decision)
 
+    def place(self, runner: Runner) -> tuple[int, int]:
+        """The rows of an attempt and of its newest branch, made here where its worker did not come so far."""
+        if runner.row is None:
+            number, seed = runner.view.number, runner.view.seed
+            runner.row = self.writer.begin_attempt(
+                number, seed, {"kind": "scratch"}, started_from=None, verified=None
+            )
+        if not runner.branch:
+            branches = self.writer.branches_of(runner.row)
+            runner.branch = (
+                branches[-1]["id"]
+                if branches
+                else self.writer.begin_branch(runner.row, 0, None, runner.view.base, "start", None)
+            )
+        return runner.row, runner.branch
+
     def journal_decision(self, runner: Runner, decision: Decision) -> None:
         action = {**to_json(decision, "report", runner.view.status), "driver": True}
+        if runner.view.failure is not None:
+            action["failure"] = as_text(runner.view.failure)
+        attempt, branch = self.place(runner)
         self.writer.decision(
-            attempt=runner.row or 0,
-            branch=runner.branch,
+            attempt=attempt,
+            branch=branch,
             step=runner.view.steps,
             rule=decision.rule,
             action=action,
@@ -142,14 +163,18 @@ class Driver:
         )
         self.conductor.last_decision = decision
         self.conductor.stream.send(
-            events.DecisionTaken(runner.view.number, runner.view.steps, decision.verb, decision.rule, decision.reason)
+            events.DecisionTaken(
+                runner.view.number, runner.view.steps, decision.verb, decision.rule, decision.reason
+            )
         )
 
     def start_next(self, decision: Decision) -> None:
         if self.trace.begun < self.most:
             self.trace.begun += 1
             held = decision.target
-            self.starts.append((self.trace.begun, decision.origin or Origin(), None if held is None else held.id))
+            self.starts.append(
+                (self.trace.begun, decision.origin or Origin(), None if held is None else held.id)
+            )
 
     def cut(self, runner: Runner, state: str) -> None:
         """End an attempt that is under way; its duration is censored."""
@@ -158,12 +183,13 @@ class Driver:
         if runner.row is None:
             return
         view = runner.view
-        self.close_row(runner, {"state": state, "censored": True, "steps": view.steps, "seconds": view.seconds})
+        self.close_row(runner.row, view, {"state": state, "censored": True})
         self.trace.ended += 1
 
-    def close_row(self, runner: Runner, known: Mapping[str, Any]) -> None:
-        view = runner.view
+    def close_row(self, row: int, view: Attempt, known: Mapping[str, Any]) -> None:
         summary = {
+            "steps": view.steps,
+            "seconds": view.seconds,
             "number": view.number,
             "cost": dict(view.cost),
             "value": view.value,
@@ -174,11 +200,11 @@ class Driver:
             "reset_seconds": 0.0,
             "propensity": 1.0,
             "seed": view.seed,
-            "origin": {},
+            "origin": {"kind": "scratch"},
             **known,
         }
         self.writer.end_attempt(
-            runner.row,
+            row,
             state=summary["state"],
             censored=summary["censored"],
             steps=summary["steps"],
@@ -201,7 +227,9 @@ class Driver:
         if outcome is None:
             kind, message, text = error or ["failure", "the worker gave no outcome", ""]
             trouble = next((known for known in BOOKKEEPING_BY_NAME if known.__name__ == kind), None)
-            if trouble is not None:  # the worker's snapshots: no failure of its attempt, which goes on another time
+            if (
+                trouble is not None
+            ):  # the worker's snapshots: no failure of its attempt, which goes on another time
                 raise trouble(message)
             self.fail(runner, Failure((kind,), message, text))
             return
@@ -236,28 +264,30 @@ class Driver:
         code = getattr(runner.handle, "exit_code", None)
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
         runner.handle.kill()
+        if (
+            code == HungError.exit_code and self.plan.step_timeout is not None
+        ):  # its own watchdog was the first
+            self.fail(runner, hung(self.plan.step_timeout))
+            return
         self.fail(runner, Failure(("dalsegno.WorkerLost",), f"the program of the attempt was {how}"))
 
     def fail(self, runner: Runner, failure: Failure) -> None:
         """An attempt whose own program can no longer ask the rules has failed: the driver asks them all."""
-        if runner.row is None:
-            runner.row = self.writer.begin_attempt(runner.view.number, 0, {}, started_from=None, verified=None)
+        row, _ = self.place(runner)
         view = runner.view
         self.trace.ended += 1
         view.status, view.failure = "failed", failure
         own = self.decide(runner)
-        told = {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback}
-        self.close_row(
-            runner,
-            {"state": "failed", "censored": False, "steps": view.steps, "seconds": view.seconds, "failure": told},
-        )
         asked = Machine([Silent(rule) if is_of_run(rule) else rule for rule in self.plan.rules])
         asked.trace.attempt = Attempt(view.number)
         theirs = asked.fail(failure, 0.0)
-        if own is not None and (not isinstance(theirs, Decision) or theirs.index < 0 or own.index < theirs.index):
+        if own is not None and (
+            not isinstance(theirs, Decision) or theirs.index < 0 or own.index < theirs.index
+        ):
             theirs = own
         if isinstance(theirs, Decision) and theirs.index >= 0:
             self.journal_decision(runner, theirs)
+        self.close_row(row, view, {"state": "failed", "censored": False, "failure": as_text(failure)})
         if isinstance(theirs, Decision) and isinstance(theirs.action, Restart):
             self.start_next(theirs)
         elif isinstance(theirs, Decision) and theirs.index >= 0 and isinstance(theirs.action, Stop):
@@ -306,10 +336,7 @@ class Driver:
             for runner in [one for one in self.runners if now - one.last > seconds(limit) + GRACE]:
                 self.runners.remove(runner)
                 runner.handle.kill()
-                self.fail(
-                    runner,
-                    Failure(("TimeoutError",), f"a step did not return within {limit} s: its program was killed"),
-                )
+                self.fail(runner, hung(limit))
         if now - self.conductor.paid_since > 0.5:
             self.writer.add_paid(seconds=now - self.conductor.paid_since)
             self.conductor.paid_since = now
@@ -336,8 +363,13 @@ class Driver:
             for row in history
             if row["kind"] == "decision" and row["action"].get("driver") and row["verb"] == "stop"
         ]
+        restarted = {
+            row["attempt"]: row for row in history if row["kind"] == "decision" and row["verb"] == "restart"
+        }
         for row in attempts:
-            if row["state"] == "open" and not stops:
+            if row["state"] == "open" and row["id"] in restarted:
+                self.close_decided(row, restarted[row["id"]])
+            elif row["state"] == "open" and not stops:
                 self.starts.append((row["number"], Origin.from_dict(row["origin"]), row["started_from"]))
         if stops:
             for row in attempts:
@@ -347,12 +379,31 @@ class Driver:
             return
         begun = {row["number"] for row in attempts}
         owed = [row for row in history if row["kind"] == "decision" and row["verb"] == "restart"]
-        for place in range(self.trace.begun + 1, min(self.parallel + len(owed), int(min(self.most, 1e9))) + 1):
+        for place in range(
+            self.trace.begun + 1, min(self.parallel + len(owed), int(min(self.most, 1e9))) + 1
+        ):
             if place not in begun:
                 self.trace.begun = place
                 event = owed[place - self.parallel - 1] if place > self.parallel else None
                 origin = Origin.from_dict(event["action"]["origin"]) if event is not None else Origin()
                 self.starts.append((place, origin, None))
+
+    def close_decided(self, row: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Close an attempt whose restart was decided; the program died before its row said so."""
+        view, status = Attempt(row["number"], row["seed"]), event["action"]["status"]
+        view.load(event["state"]["attempt"])
+        known = {"state": "cut" if status == "running" else status, "censored": status == "running"}
+        self.close_row(row["id"], view, {**known, "failure": event["action"].get("failure")})
+        self.trace.ended += 1
+
+
+def as_text(failure: Failure) -> dict[str, Any]:
+    return {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback}
+
+
+def hung(limit: float | str) -> Failure:
+    """The failure of an attempt whose step took longer than ``limit``."""
+    return Failure(("TimeoutError",), f"a step did not return within {limit} s: its program was ended")
 
 
 def refuse_what_needs_the_state(plan: Plan) -> None:
@@ -375,7 +426,9 @@ def run_portfolio(plan: Plan, *, executor: Any, parallel: int, **options: Any) -
     if plan.process is None or is_async(plan.process):
         raise UsageError("an executor runs processes and functions, and these must not be asynchronous")
     if plan.budget is not None:
-        raise UsageError("budget= with an executor: a hard budget is held by one program; use when.spent(...) instead")
+        raise UsageError(
+            "budget= with an executor: a hard budget is held by one program; use when.spent(...) instead"
+        )
     refuse_what_needs_the_state(plan)
     chosen = executor_of(executor)
     conductor = open_run(plan, portfolio=True, **options)

@@ -59,7 +59,11 @@ class Saver:
             value=value,
             seconds=took,
             changes=changes,
-            logical={"steps": machine.trace.steps, "seconds": machine.trace.seconds, "cost": dict(machine.trace.cost)},
+            logical={
+                "steps": machine.trace.steps,
+                "seconds": machine.trace.seconds,
+                "cost": dict(machine.trace.cost),
+            },
         )
         entry = Held(
             row,

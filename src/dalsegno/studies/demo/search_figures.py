@@ -59,7 +59,9 @@ def best_cutoff(nodes: Costs, won: npt.NDArray[np.bool_]) -> int:
     return best
 
 
-def bootstrap(costs: dict[str, Costs], draws: int = 4000, seed: int = 0) -> dict[str, dict[str, tuple[float, ...]]]:
+def bootstrap(
+    costs: dict[str, Costs], draws: int = 4000, seed: int = 0
+) -> dict[str, dict[str, tuple[float, float, float]]]:
     """Total cost of the set (mean over seeds) and its share of no restart, each with a 95 % interval.
 
     Seeds are resampled within each instance, the same for all policies: a seed's first attempt is the same in

@@ -51,7 +51,7 @@ def kills_of(setting: Setting) -> list[Kill]:
     """Random steps and delays: one kill in each equal part of the run, away from its edges."""
     generator = np.random.default_rng((setting.seed, 1))
     part = setting.epochs * setting.epoch_steps / setting.kills
-    steps = [int(part * (number + generator.uniform(0.1, 0.9))) for number in range(setting.kills)]
+    steps = [int(part * (number + generator.uniform(0.1, 0.8))) for number in range(setting.kills)]
     return [Kill(step, float(generator.uniform(0, 0.03))) for step in steps]
 
 

@@ -91,8 +91,7 @@ def steps_that_count(journal):
     """The line that counts, without what no two runs share: ids, branches, seconds."""
     rows = ds.Journal(journal).rows("steps")
     return [
-        {name: value for name, value in row.items() if name not in ("id", "branch", "seconds", "run")}
-        for row in rows
+        {name: value for name, value in row.items() if name not in ("id", "branch", "seconds", "run")} for row in rows
     ]
 
 
@@ -104,8 +103,7 @@ def decisions_taken(journal):
             continue
         action = row["action"]
         led = {
-            name: action[name]
-            for name in ("verb", "reason", "target_step", "changes", "own", "attempt", "succeeded")
+            name: action[name] for name in ("verb", "reason", "target_step", "changes", "own", "attempt", "succeeded")
         }
         found.append((row["attempt"], row["step"], row["verb"], row["rule"], row["saw"], led))
     return found
@@ -126,8 +124,7 @@ def final_state(journal):
         for name in sorted(arrays):
             array = arrays[name]
             digest.update(
-                name.encode()
-                + bytes(memoryview(array.numpy() if hasattr(array, "numpy") else array).cast("B"))
+                name.encode() + bytes(memoryview(array.numpy() if hasattr(array, "numpy") else array).cast("B"))
             )
     return newest["step"], digest.hexdigest()
 
@@ -149,12 +146,8 @@ def check_nothing_was_lost(chain):
     now = {row["id"]: plain(row) for row in rows}
     assert {number: now.get(number) for number in chain.seen.decisions} == chain.seen.decisions
     assert [row["id"] for row in rows if row["superseded"]] == []
-    named = {
-        row["id"]: row for row in ds.Journal(chain.journal).rows("snapshots") if row["label"] is not None
-    }
-    assert {number: named[number]["state"] for number in chain.seen.named} == dict.fromkeys(
-        chain.seen.named, "ok"
-    )
+    named = {row["id"]: row for row in ds.Journal(chain.journal).rows("snapshots") if row["label"] is not None}
+    assert {number: named[number]["state"] for number in chain.seen.named} == dict.fromkeys(chain.seen.named, "ok")
     ids = [row["id"] for row in ds.Journal(chain.journal).rows("steps", all=True)]
     assert len(ids) == len(set(ids))
     (run,) = ds.Journal(chain.journal).rows("runs")

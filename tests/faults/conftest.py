@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-
 from tests.faults.programs_run import Launcher
+
+collect_ignore_glob = ["programs/*"]  # programs, not modules: each is started by its path
 
 LIGHT = ("numpy", "apsw", "xxhash", "shown", "dalsegno.core.loops.api", "dalsegno.core.loops.portfolio")
 
@@ -23,6 +25,13 @@ def shim(tmp_path_factory):
     source = Path(__file__).parent / "shim.c"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", built, source, "-ldl"], check=True)
     return built
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """A folder in memory where there is one, for what a real disk would only make slower."""
+    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else tmp_path_factory.mktemp("room")) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

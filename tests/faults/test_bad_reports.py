@@ -110,7 +110,7 @@ def test_an_unsavable_piece_of_a_function_is_refused_by_its_name(tmp_path, piece
 
     def train(attempt):
         attempt.keep(piece=piece)
-        for step, item in attempt.over(range(3)):
+        for _, item in attempt.over(range(3)):
             seen.append(item)
 
     with pytest.raises(ds.UnsavableError, match="piece"):
@@ -145,9 +145,7 @@ class Leave:
 
 
 def drift(journal, *listeners):
-    return ds.run(
-        Drifting(), checkpoint=ds.checkpoint.Every(steps=6), journal=journal, seed=0, listeners=listeners
-    )
+    return ds.run(Drifting(), checkpoint=ds.checkpoint.Every(steps=6), journal=journal, seed=0, listeners=listeners)
 
 
 def test_a_process_that_is_not_deterministic_is_said_with_step_metric_and_both_figures(tmp_path):

@@ -6,9 +6,9 @@ import json
 import subprocess
 
 import pytest
+from tests.faults.chains import outcome
 
 import dalsegno as ds
-from tests.faults.chains import outcome
 
 pytestmark = pytest.mark.torture
 
@@ -42,9 +42,7 @@ def undisturbed(launcher, tmp_path):
     return outcome(tmp_path / "left.db", ended.told)
 
 
-def test_a_full_disk_is_one_clear_error_and_the_same_command_goes_on_when_there_is_room(
-    mounted, launcher, tmp_path
-):
+def test_a_full_disk_is_one_clear_error_and_the_same_command_goes_on_when_there_is_room(mounted, launcher, tmp_path):
     folder = mounted("1600k")
     journal = folder / "runs.db"
     full = launcher.run("counting.py", journal, LARGE, out=tmp_path / "full")

@@ -9,14 +9,12 @@ import errno
 import re
 from collections import Counter
 from itertools import count as counting
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-
-import dalsegno as ds
 from tests.conftest import FULL
 from tests.faults.chains import outcome
+
+import dalsegno as ds
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(3600 if FULL else 300)]
 
@@ -30,16 +28,6 @@ WAYS = {  # what happens at call k: environment of the shim, and whether the pro
 }
 OURS = re.compile(r"dalsegno\.core\.errors\.(JournalError|SnapshotError): ")
 _numbers = counting()
-
-
-@pytest.fixture
-def room(tmp_path):
-    """A folder in memory where there is one: the faults are the shim's, and a real disk only makes them slower."""
-    if not Path("/dev/shm").is_dir():
-        yield tmp_path
-        return
-    with TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
@@ -63,7 +51,7 @@ def undisturbed(short, room):
 
     def of(form):
         if form not in _undisturbed:
-            folder, log = room / "undisturbed", room / "log"
+            folder, log = room / f"undisturbed {form}", room / f"log {form}"
             ended = short(folder, form, FAULTS_LOG=log)
             calls = [line.split(" ", 2)[1:] for line in log.read_text().splitlines()]
             _undisturbed[form] = outcome(folder / "runs.db", ended.told), calls
@@ -94,7 +82,7 @@ def test_at_call_k(undisturbed, short, room, form, way):
     place = 2 * list(WAYS).index(way) + FORMS.index(form)
     wrong = []
     for k in range(1, len(calls) + 1) if FULL else range(1 + 5 * place, len(calls) + 1, 50):
-        folder = room / f"{k}"
+        folder = room / f"{form} {way} {k}"
         ended = short(folder, form, FAULTS_AT=k, **WAYS[way])
         trouble = wrong_end(ended, kill) or marked_failed(folder)
         if not trouble:

@@ -6,10 +6,10 @@ import random
 from collections import Counter
 
 import pytest
-
-import dalsegno as ds
 from tests.faults.chains import check_nothing_was_lost, killed_chain, outcome
 from tests.faults.programs_run import start_alone
+
+import dalsegno as ds
 
 pytestmark = pytest.mark.torture
 
@@ -84,13 +84,9 @@ def check_calls(chain):
 
 
 @pytest.mark.parametrize("script", PROGRAMS)
-def test_killed_at_random_instants_a_run_ends_as_if_left_alone(
-    tmp_path, script, starting, undisturbed, torture_count
-):
+def test_killed_at_random_instants_a_run_ends_as_if_left_alone(tmp_path, script, starting, undisturbed, torture_count):
     expected = undisturbed(script)
-    for chain in chains(
-        torture_count(KILLS), starting(script, "steps"), tmp_path, f"steps {script}", LONGEST[script]
-    ):
+    for chain in chains(torture_count(KILLS), starting(script, "steps"), tmp_path, f"steps {script}", LONGEST[script]):
         check_nothing_was_lost(chain)
         assert outcome(chain.journal, chain.told) == expected
         if script == "calls.py":
@@ -99,9 +95,7 @@ def test_killed_at_random_instants_a_run_ends_as_if_left_alone(
 
 @pytest.mark.parametrize("script", PROGRAMS)
 def test_killed_under_rules_that_look_at_the_clock(tmp_path, script, starting, torture_count):
-    for chain in chains(
-        torture_count(KILLS), starting(script, "clock"), tmp_path, f"clock {script}", LONGEST[script]
-    ):
+    for chain in chains(torture_count(KILLS), starting(script, "clock"), tmp_path, f"clock {script}", LONGEST[script]):
         check_nothing_was_lost(chain)
         check_seconds(chain, limit=0.9)
         if script == "calls.py":
@@ -117,9 +111,7 @@ def check_seconds(chain, limit):
     assert chain.told["result"]["rule"] == "stop when spent(seconds=0.9)"
 
 
-def test_the_same_call_is_made_again_under_the_same_key_and_never_after_its_answer(
-    tmp_path, starting, undisturbed
-):
+def test_the_same_call_is_made_again_under_the_same_key_and_never_after_its_answer(tmp_path, starting, undisturbed):
     """Of the undisturbed calls each has one key; a run with kills has the same number of keys."""
     start = starting("calls.py", "steps")
     left = start(tmp_path / "left.db", tmp_path / "left").ended()

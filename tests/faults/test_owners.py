@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from tests.faults.programs_run import environment, start_alone, until
 
 import dalsegno as ds
-from tests.faults.programs_run import environment, start_alone, until
 
 pytestmark = pytest.mark.torture
 
@@ -34,9 +35,7 @@ def rows(journal, table):
 def test_of_two_owners_at_once_one_runs_and_the_other_is_told(tmp_path, launcher):
     journal = tmp_path / "runs.db"
     programs = [
-        start_alone(
-            "counting.py", journal, json.dumps({"pause": 0.02, "until": 80}), out=tmp_path / f"out {number}"
-        )
+        start_alone("counting.py", journal, json.dumps({"pause": 0.02, "until": 80}), out=tmp_path / f"out {number}")
         for number in range(2)
     ]
     ended = [program.ended() for program in programs]
@@ -57,7 +56,7 @@ def contents(journal):
         for table in tables
         for row in rows(journal, table)
     ]
-    return found + [ds.Journal(journal).rows("steps", all=True)]
+    return [*found, ds.Journal(journal).rows("steps", all=True)]
 
 
 def test_a_paused_owner_that_was_replaced_writes_nothing_more(tmp_path, launcher):
@@ -66,7 +65,7 @@ def test_a_paused_owner_that_was_replaced_writes_nothing_more(tmp_path, launcher
     program = launcher.start("counting.py", journal, text, out=tmp_path / "out")
     until(lambda: len(rows(journal, "snapshots")) > 3)
     os.kill(program.pid, signal.SIGSTOP)
-    until(lambda: open(f"/proc/{program.pid}/stat").read().rpartition(") ")[2][0] == "T")
+    until(lambda: Path(f"/proc/{program.pid}/stat").read_text().rpartition(") ")[2][0] == "T")
     try:
         subprocess.run([sys.executable, "-c", REPLACE, journal], check=True, env=environment(), timeout=30)
         before = contents(journal)

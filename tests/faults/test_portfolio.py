@@ -9,10 +9,10 @@ import signal
 import time
 
 import pytest
-
-import dalsegno as ds
 from tests.faults.chains import Chain, Seen, check_nothing_was_lost
 from tests.faults.programs_run import start_alone, until
+
+import dalsegno as ds
 
 pytestmark = pytest.mark.torture
 
@@ -20,12 +20,11 @@ KILLS = 30  # of each kind
 
 
 @pytest.fixture(scope="module")
-def trajectories(launcher, tmp_path_factory):
+def trajectories(launcher, room):
     """What each attempt reports step by step when attempts are taken one after another, none of them cut."""
-    folder = tmp_path_factory.mktemp("alone")
     text = json.dumps({"alone": True, "succeeds": False, "pause": 0.0})
-    assert launcher.run("portfolio.py", folder / "runs.db", text, out=folder / "out").status == 0
-    return by_attempt(folder / "runs.db")
+    assert launcher.run("portfolio.py", room / "runs.db", text, out=room / "out").status == 0
+    return by_attempt(room / "runs.db")
 
 
 def by_attempt(journal):
@@ -79,11 +78,7 @@ def struck_chain(launcher, folder, who, kills, drawn, text="{}"):
                 break
             program = launcher.start("portfolio.py", journal, text, out=folder / f"out {done}")
     ended = program.ended()
-    told = (
-        ended.told
-        if ended.status == 0
-        else launcher.run("portfolio.py", journal, text, out=folder / "end").told
-    )
+    told = ended.told if ended.status == 0 else launcher.run("portfolio.py", journal, text, out=folder / "end").told
     return Chain(done, told, seen, journal)
 
 
@@ -116,9 +111,7 @@ def test_a_portfolio_survives_the_kill_of(tmp_path, launcher, trajectories, tort
 
 
 def test_workers_leave_with_their_driver(tmp_path, launcher):
-    program = launcher.start(
-        "portfolio.py", tmp_path / "runs.db", json.dumps({"pause": 0.05}), out=tmp_path / "out"
-    )
+    program = launcher.start("portfolio.py", tmp_path / "runs.db", json.dumps({"pause": 0.05}), out=tmp_path / "out")
     workers = until(lambda: len(found := workers_of(program.pid)) == 2 and found)
     until(lambda: len(safe_rows(tmp_path / "runs.db", "snapshots")) >= 2)
     program.kill()
@@ -152,8 +145,7 @@ def test_a_killed_worker_is_a_failure_of_its_attempt_by_name(tmp_path, launcher)
     assert told["result"]["succeeded"] and sorted(states.values()) == ["failed", "succeeded"]
     (failed,) = [row for row in ds.Journal(journal).rows("attempts") if row["state"] == "failed"]
     assert (
-        failed["failure"]["types"][0] == "dalsegno.WorkerLost"
-        and "killed by signal 9" in failed["failure"]["message"]
+        failed["failure"]["types"][0] == "dalsegno.WorkerLost" and "killed by signal 9" in failed["failure"]["message"]
     )
 
 
@@ -165,9 +157,7 @@ def test_a_worker_killed_before_its_first_message_is_followed_by_another(tmp_pat
     told = program.ended().told
     assert told["result"]["succeeded"] and told["result"]["attempts"][0][1:3] == ["failed", 0]
     restarts = [
-        row["attempt"]
-        for row in ds.Journal(journal).rows("decisions")
-        if row["rule"] == "restart when failed()"
+        row["attempt"] for row in ds.Journal(journal).rows("decisions") if row["rule"] == "restart when failed()"
     ]
     assert len(restarts) == 1 and len(ds.Journal(journal).rows("attempts")) == 3
 
@@ -193,9 +183,9 @@ def test_a_hung_worker_is_killed_and_the_next_attempt_begins(tmp_path, launcher)
     rows = ds.Journal(journal).rows("attempts")
     assert [row["state"] for row in rows] == ["failed", "succeeded"]
     assert "did not return" in rows[0]["failure"]["message"]
-    assert [
-        row["verb"] for row in ds.Journal(journal).rows("decisions") if row["rule"].startswith("restart")
-    ] == ["restart"]
+    assert [row["verb"] for row in ds.Journal(journal).rows("decisions") if row["rule"].startswith("restart")] == [
+        "restart"
+    ]
 
 
 def test_programs_started_by_spawn_take_the_same_steps(tmp_path, trajectories):

@@ -59,13 +59,13 @@ def test_a_deleted_run_may_be_begun_again_under_its_name(path, two_runs):
 def test_collecting_removes_folders_of_no_run_and_nothing_else(path, two_runs):
     journal = Journal(path)
     journal.delete(1)
-    notes = path.with_name("runs.db.snapshots") / "my notes"
+    notes = path.with_name("runs.db.snapshots") / "notes.old"
     notes.mkdir()
     found = journal.gc(dry=True)
     assert found.folders == [f"{two_runs[0].writer.uid}.s2"] and found.bytes == 100
     assert journal.gc().folders == found.folders
     left = {folder.name for folder in notes.parent.iterdir()}
-    assert {f"{two_runs[1].writer.uid}.s2", "my notes"} == left
+    assert {f"{two_runs[1].writer.uid}.s2", "notes.old"} == left
 
 
 def test_collecting_gives_the_space_of_deleted_runs_back(path, begin):

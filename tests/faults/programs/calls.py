@@ -51,12 +51,12 @@ def main(journal, rules="steps", world=None):
             for step, question in attempt.over(range(1000)):
                 key = []
 
-                def ask(idempotency_key, question=question, key=key):
+                def ask(idempotency_key, question=question, key=key, heat=settings["heat"], number=attempt.number):
                     key.append(idempotency_key)
                     note(outside, "sent", idempotency_key)
                     time.sleep(0.002)
-                    drawn = random.Random(f"{question} {settings['heat']} {attempt.number}")
-                    return {"answer": settings["heat"] * drawn.random(), "question": question}
+                    drawn = random.Random(f"{question} {heat} {number}")
+                    return {"answer": heat * drawn.random(), "question": question}
 
                 said = attempt.once("ask", ask, inputs=question, cost={"tokens": 7})
                 if key:

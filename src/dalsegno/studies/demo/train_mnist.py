@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle OpenMP threads sleep; to be set before torch is imported
@@ -47,11 +48,11 @@ def update(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch) -> 
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    return loss.item()
+    return float(loss.item())
 
 
 def accuracy(model: nn.Module, path: str) -> float:
-    test = read(path)
+    test = read(Path(path))
     model.eval()
     with torch.no_grad():
         guesses = model(torch.from_numpy(test["images"])).argmax(1)

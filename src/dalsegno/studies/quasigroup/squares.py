@@ -17,7 +17,7 @@ PURPOSES = {"square": 0, "holes": 1, "partial": 2}
 
 def generator_state(*seeds: int) -> npt.NDArray[np.uint64]:
     """The state (1,) of the kernel's generator that seeds of any size stand for."""
-    return np.random.SeedSequence(seeds).generate_state(1, np.uint64)
+    return np.asarray(np.random.SeedSequence(seeds).generate_state(1, np.uint64), np.uint64)
 
 
 def check_order(order: int) -> None:

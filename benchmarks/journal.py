@@ -21,10 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dalsegno.core.journal import Journal, RunWriter, blocks
+from dalsegno.core.journal import Journal, Lane, RunWriter, blocks
 from dalsegno.core.report import Report
 
 Cost = tuple[float, float]  # cpu and wall microseconds
+
+POOL = 1_000  # reports that go round
 
 SIMPLE = (
     "CREATE TABLE runs (id INTEGER PRIMARY KEY, owner INTEGER)",
@@ -64,67 +66,84 @@ def begin(folder: Path) -> tuple[RunWriter, int, int]:
 # -- steps ----------------------------------------------------------------------------------------------------------
 
 
-def reports(count: int) -> list[Report]:
-    return [Report({"loss": 1.0 / (i + 1), "accuracy": 0.5, "norm": 2.0}) for i in range(count)]
+def reports() -> list[Report]:
+    """A few reports to go round: a loop makes one at a time and keeps none."""
+    return [Report({"loss": 1.0 / (i + 1), "accuracy": 0.5, "norm": 2.0}) for i in range(POOL)]
 
 
-def steps_of_ours(folder: Path, taken: list[Report], rounds: int) -> Cost:
+def steps_of_ours(folder: Path, taken: list[Report], count: int) -> Cost:
     writer, attempt, branch = begin(folder)
     add, tick, clock = writer.lane(attempt, branch).add, writer.tick, time.perf_counter
 
     def work() -> None:
         step = 0
-        for _ in range(rounds):
+        for _ in range(count // POOL):
             for report in taken:
                 step += 1
                 add((step, 0.25, report))
                 tick(clock())
         writer.flush()
 
-    cost = timed(work, rounds * len(taken))
+    cost = timed(work, count)
     writer.close()
     return cost
 
 
-def only_adding(folder: Path, taken: list[Report]) -> Cost:
-    """The part of it that the loop feels at every step: the copy of the report into the buffer."""
-    writer, attempt, branch = begin(folder)
-    lane = writer.lane(attempt, branch)
-    lane.full = None
-    add = lane.adder()
+def adding(add: Callable[[Any], object], rows: list[Any], taken: list[Report], count: int) -> Cost:
+    """What the loop feels at every step: a report goes into the buffer, which is emptied now and then."""
 
     def work() -> None:
-        for report in taken:
-            add((1, 0.25, report))
+        for _ in range(count // POOL):
+            for report in taken:
+                add((1, 0.25, report))
+            rows.clear()
 
-    cost = timed(work, len(taken))
-    lane.rows.clear()
-    writer.close()
-    return cost
+    return timed(work, count)
 
 
-def steps_in_sqlite3(folder: Path, taken: list[Report], pack: bool) -> Cost:
+def adding_of_ours(taken: list[Report], count: int) -> Cost:
+    lane = Lane(1, 1)
+    return adding(lane.add, lane.rows, taken, count)
+
+
+def appending(taken: list[Report], count: int) -> Cost:
+    rows: list[Any] = []
+    return adding(rows.append, rows, taken, count)
+
+
+def steps_in_sqlite3(folder: Path, taken: list[Report], count: int, pack: bool) -> Cost:
     """The same batches of 4,096 by the standard library: in blocks of columns, or as a row of JSON a step."""
     connection = plain(folder)
 
     def work() -> None:
-        for start in range(0, len(taken), blocks.LARGEST):
-            part = taken[start : start + blocks.LARGEST]
-            connection.execute("BEGIN IMMEDIATE")
-            if pack:
-                rows: list[Any] = [
-                    (start + i, 0.25, report.metrics.copy(), {}, report.status, report.value)
-                    for i, report in enumerate(part)
-                ]
-                connection.execute("INSERT INTO blocks (run, columns, data) VALUES (1, ?, ?)", blocks.pack(rows))
-            else:
-                values = [(1, start + i, json.dumps(report.metrics)) for i, report in enumerate(part)]
-                connection.executemany("INSERT INTO rows (run, step, metrics) VALUES (?, ?, ?)", values)
-            connection.execute("COMMIT")
+        rows: list[Any] = []
+        step = 0
+        for _ in range(count // POOL):
+            for report in taken:
+                step += 1
+                if pack:
+                    rows.append((step, 0.25, report.metrics.copy(), {}, report.status, report.value))
+                else:
+                    rows.append((1, step, json.dumps(report.metrics)))
+                if len(rows) >= blocks.LARGEST:
+                    write_batch(connection, rows, pack)
+        write_batch(connection, rows, pack)
 
-    cost = timed(work, len(taken))
+    cost = timed(work, count)
     connection.close()
     return cost
+
+
+def write_batch(connection: sqlite3.Connection, rows: list[Any], pack: bool) -> None:
+    if not rows:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if pack:
+        connection.execute("INSERT INTO blocks (run, columns, data) VALUES (1, ?, ?)", blocks.pack(rows))
+    else:
+        connection.executemany("INSERT INTO rows (run, step, metrics) VALUES (?, ?, ?)", rows)
+    connection.execute("COMMIT")
+    rows.clear()
 
 
 # -- events ---------------------------------------------------------------------------------------------------------
@@ -159,7 +178,7 @@ def decisions_of_ours(folder: Path, count: int) -> Cost:
     return cost
 
 
-def commits_by_driver(connection: Any, count: int) -> Cost:
+def commits(connection: Any, count: int) -> Cost:
     """One row of the same size, checked for its owner and committed, without anything of ours around it."""
     values = [json.dumps(part) for part in (ACTION, SAW, STATE)]
 
@@ -173,20 +192,20 @@ def commits_by_driver(connection: Any, count: int) -> Cost:
     return timed(work, count)
 
 
-def commits_by_sqlite3(folder: Path, count: int) -> Cost:
+def by_sqlite3(folder: Path, count: int) -> Cost:
     connection = plain(folder)
-    cost = commits_by_driver(connection, count)
+    cost = commits(connection, count)
     connection.close()
     return cost
 
 
-def commits_by_apsw(folder: Path, count: int) -> Cost:
+def by_apsw(folder: Path, count: int) -> Cost:
     import apsw
 
     connection = apsw.Connection(str(Path(tempfile.mkdtemp(dir=folder)) / "plain.db"))
     for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", *SIMPLE):
         connection.execute(statement)
-    cost = commits_by_driver(connection, count)
+    cost = commits(connection, count)
     connection.close()
     return cost
 
@@ -282,64 +301,40 @@ def main() -> int:
     print(f"sqlite3 with SQLite {sqlite3.sqlite_version}, {platform.machine()}\n")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        taken = reports(20_000 * scale)
+        taken, steps = reports(), 20_000 * scale
         few, calls = 100 * scale, 10 * scale
-        ours = best(3, lambda: steps_of_ours(folder, taken, 1))
-        adding = best(3, lambda: only_adding(folder, taken))
+        ours = best(3, lambda: steps_of_ours(folder, taken, steps))
+        felt = best(3, lambda: adding_of_ours(taken, steps))
         events = best(3, lambda: decisions_of_ours(folder, few))
-        by_sqlite3 = best(3, lambda: commits_by_sqlite3(folder, few))
         once = best(3, lambda: calls_of_ours(folder, few))
+        in_blocks = best(3, lambda: steps_in_sqlite3(folder, taken, steps, True))
+        in_rows = best(3, lambda: steps_in_sqlite3(folder, taken, steps, False))
+        print("A step as a run grows: constant time and memory\n")
+        rows: list[tuple[str, ...]] = [("steps", "cpu", "wall", "peak memory MB")]
+        for count in (20_000, 200_000) if options.quick else (10_000, 100_000, 1_000_000, 10_000_000):
+            cost = steps_of_ours(folder, taken, count)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            rows.append((f"{count:,}", f"{cost[0]:.2f}", f"{cost[1]:.2f}", f"{peak:.0f}"))
+        table(rows)
+        # DBOS comes last: its threads stay, and would be counted with everything after it.
         columns = ("what", "cpu", "wall", "target", "peer", "cpu", "wall", "ours / peer, wall")
         table(
             [
                 columns,
+                row("a step", ours, "< 2", "the same blocks, sqlite3", in_blocks),
+                row("a step", ours, "< 2", "a row of JSON, sqlite3", in_rows),
+                row("of it, the loop's part", felt, "< 0.4", "list.append", best(3, lambda: appending(taken, steps))),
                 row(
-                    "a step",
-                    ours,
-                    "< 2",
-                    "the same blocks, sqlite3",
-                    best(3, lambda: steps_in_sqlite3(folder, taken, True)),
+                    "a decision, durable", events, "", "bare commit, sqlite3", best(3, lambda: by_sqlite3(folder, few))
                 ),
-                row(
-                    "a step",
-                    ours,
-                    "< 2",
-                    "a row of JSON, sqlite3",
-                    best(3, lambda: steps_in_sqlite3(folder, taken, False)),
-                ),
-                row("of it, the loop's part", adding, "< 0.4", "list.append", best(3, lambda: appending(taken))),
-                row("a decision, durable", events, "", "bare commit, sqlite3", by_sqlite3),
-                row(
-                    "a decision, durable",
-                    events,
-                    "",
-                    "bare commit, apsw",
-                    best(3, lambda: commits_by_apsw(folder, few)),
-                ),
+                row("a decision, durable", events, "", "bare commit, apsw", best(3, lambda: by_apsw(folder, few))),
                 row(
                     "a decision, durable", events, "", "bound: write + fsync", best(3, lambda: bare_fsync(folder, few))
                 ),
                 row("a call, journaled", once, "", f"DBOS {dbos_version()}, SQLite", calls_of_dbos(folder, calls)),
             ]
         )
-        print("The same as a run grows: constant time and memory\n")
-        rows: list[tuple[str, ...]] = [("steps", "cpu", "wall", "peak memory MB")]
-        for rounds in (1, 10) if options.quick else (1, 10, 50):
-            cost = steps_of_ours(folder, taken, rounds)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            rows.append((f"{rounds * len(taken):,}", f"{cost[0]:.2f}", f"{cost[1]:.2f}", f"{peak:.0f}"))
-        table(rows)
     return 0
-
-
-def appending(taken: list[Report]) -> Cost:
-    kept: list[Any] = []
-
-    def work() -> None:
-        for report in taken:
-            kept.append((1, 0.25, report))
-
-    return timed(work, len(taken))
 
 
 def dbos_version() -> str:

@@ -1,7 +1,7 @@
-"""Prepares docstrings for this site: examples become code blocks, and roles become plain code.
+"""Prepares docstrings for this site: examples become code blocks, tables Markdown's, and roles plain code.
 
 Docstrings are written to be read in the source and by ``help()``, where an example is a few lines that begin
-with ``>>>``. In Markdown those would be quotations.
+with ``>>>`` and a table stands between rules of ``=``. In Markdown those would be quotations and running text.
 """
 
 from __future__ import annotations
@@ -12,6 +12,25 @@ from typing import Any
 import griffe
 
 ROLE = re.compile(r":(?:py:)?(?:class|func|meth|mod|attr|data|exc):`~?([^`<]+)`")
+TABLE = re.compile(
+    r"^(?P<indent> *)(?P<first>=+)(?P<gap> +)=+\n(?P<rows>(?:.*\n)+?)(?P=indent)(?P=first)(?P=gap)=+$", re.MULTILINE
+)
+
+
+def table(found: re.Match[str]) -> str:
+    """A table of two columns between rules of ``=``, in Markdown.
+
+    >>> print(TABLE.sub(table, "====  =====\\na, b  first\\nc     last\\n====  ====="))
+    <BLANKLINE>
+    | name | meaning |
+    | --- | --- |
+    | a, b | first |
+    | c | last |
+    """
+    indent, width = found["indent"], len(found["indent"] + found["first"] + found["gap"])
+    rows = [(row[:width].strip(), row[width:].strip()) for row in found["rows"].splitlines()]
+    lines = ["| name | meaning |", "| --- | --- |", *(f"| {name} | {said} |" for name, said in rows)]
+    return "\n".join(["", *(indent + line for line in lines)])
 
 
 def prepared(text: str) -> str:
@@ -22,7 +41,7 @@ def prepared(text: str) -> str:
     """
     lines: list[str] = []
     inside = False
-    for line in ROLE.sub(r"`\1`", text).splitlines():
+    for line in TABLE.sub(table, ROLE.sub(r"`\1`", text)).splitlines():
         indent = line[: len(line) - len(line.lstrip())]
         if not inside and line.lstrip().startswith(">>> "):
             lines += ["", f"{indent}```pycon"]

@@ -37,18 +37,14 @@ def loaded_by(program: str) -> set[str]:
 
 
 # Names are imported at first use, so what they bring in is asked too.
-@pytest.mark.parametrize(
-    "program", ["import dalsegno", "import dalsegno as ds; ds.Process; ds.Report; ds.Plan"]
-)
+@pytest.mark.parametrize("program", ["import dalsegno", "import dalsegno as ds; ds.Process; ds.Report; ds.Plan"])
 @pytest.mark.parametrize("module", HEAVY)
 def test_import_brings_in_no(module, program):
     assert module not in loaded_by(program)
 
 
 # The second asks for what a run needs, so that nothing is only put off to the first use.
-@pytest.mark.parametrize(
-    "statement", ["import dalsegno", "import dalsegno as ds; ds.run; ds.when; ds.Process"]
-)
+@pytest.mark.parametrize("statement", ["import dalsegno", "import dalsegno as ds; ds.run; ds.when; ds.Process"])
 def test_import_takes_at_most_twice_as_long_as_numpy(statement):
     # CPU seconds of a fresh interpreter; the minimum of interleaved tries is least blurred by a busy machine.
     ours, numpys = [], []

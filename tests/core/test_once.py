@@ -168,3 +168,11 @@ def test_a_judge_is_asked_only_where_the_rest_is_true_and_its_cost_is_charged():
 
     result = ds.run(body, rules=[ds.stop(ds.when.every(steps=3) & ds.when.judge(look))], seed=0)
     assert asked == [3, 6] and result.step == 6 and result.cost == {"tokens": 14.0}
+
+
+def test_what_was_paid_counts_redone_steps_and_no_call_twice(tmp_path, elsewhere):  # noqa: F811
+    assert elsewhere(call_out, tmp_path, (5, "after")) is None
+    elsewhere(call_out, tmp_path)
+    (run,) = ds.Journal(tmp_path / "j.db").rows("runs")
+    assert run["cost"] == {"tokens": 30.0} and run["paid_cost"] == {"tokens": 30.0}  # replayed calls cost nothing
+    assert run["paid_steps"] >= run["steps"] == 6

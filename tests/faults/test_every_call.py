@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
+import time
 from collections import Counter
 from itertools import count as counting
 
@@ -81,7 +82,7 @@ def test_at_call_k(undisturbed, short, room, form, way):
     kill = not way.startswith(("cannot", "has"))
     place = 2 * list(WAYS).index(way) + FORMS.index(form)
     wrong = []
-    for k in range(1, len(calls) + 1) if FULL else range(1 + 5 * place, len(calls) + 1, 50):
+    for k in range(1, len(calls) + 1) if FULL else range(1 + 5 * place, len(calls) + 1, 100 if kill else 50):
         folder = room / f"{form} {way} {k}"
         ended = short(folder, form, FAULTS_AT=k, **WAYS[way])
         trouble = wrong_end(ended, kill) or marked_failed(folder)
@@ -94,6 +95,28 @@ def test_at_call_k(undisturbed, short, room, form, way):
         if trouble:
             wrong.append(f"call {k} ({' '.join(calls[k - 1])}): {trouble}")
     assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.parametrize("form", FORMS if FULL else FORMS[:1])
+def test_killed_right_after_each_commit(undisturbed, short, room, form):
+    """Between two transactions: a decision is durable, and nothing of what it led to."""
+    expected, calls = undisturbed(form)
+    commits = [k for k, (name, path) in enumerate(calls, 1) if name == "fdatasync" and path.endswith("-wal")]
+    assert len(commits) > 20
+    wrong = {}
+    for k in commits:
+        folder = room / f"{form} commit {k}"
+        ended = short(folder, form, FAULTS_AT=k, FAULTS_MODE="after")
+        begun = time.monotonic()
+        again = short(folder, form)
+        if again.status != 0:
+            wrong[k] = again.printed[-1500:]
+        elif (took := time.monotonic() - begun) > 20:
+            wrong[k] = f"the same command waited {took:.0f} s for a program that is dead"
+        elif unlike := differences(outcome(folder / "runs.db", again.told), expected):
+            wrong[k] = f"resumed it is not the same: {unlike}"
+        assert ended.status == -9
+    assert not wrong
 
 
 def wrong_end(ended, kill):

@@ -144,3 +144,4 @@ def charge_call(conductor: Conductor, cost: dict[str, float]) -> None:
     """What a call cost belongs to the step it was made in."""
     for unit, amount in cost.items():
         conductor.step_costs[unit] = conductor.step_costs.get(unit, 0.0) + amount
+        conductor.call_costs[unit] = conductor.call_costs.get(unit, 0.0) + amount

@@ -57,7 +57,7 @@ def test_any_beginning_of_the_log_gives_a_whole_journal(tmp_path, start):
     log = (tmp_path / "made.db-wal").read_bytes()
     generator = random.Random(1)
     seen = set()
-    for trial, size in enumerate([0, 31, 32, *(generator.randrange(len(log)) for _ in range(40)), len(log)]):
+    for trial, size in enumerate([0, 31, 32, *(generator.randrange(len(log)) for _ in range(20)), len(log)]):
         folder = tmp_path / str(trial)
         folder.mkdir()
         shutil.copy(made, folder / "runs.db")
@@ -156,7 +156,6 @@ EVENTS = {
     "decision": "decide(writer, attempt, branch, 1)",
     "snapshot": "writer.snapshot(attempt=attempt, branch=branch, step=1, name='a', kind='x', label=None, path='a', bytes=1,"
     " checksum='', metrics={}, value=None, seconds=0.1, changes=0, logical={})",
-    "beginning": "writer.begin_attempt(2, 7, {}, started_from=None, verified=None)",
     "end": "writer.end_run(state='finished', outcome={})",
     "call sent": "call = writer.call_begin(attempt, branch, 1, 'key', '')",
     "call ended": "writer.call_end(call, 1, {})",

@@ -98,3 +98,39 @@ def test_two_runs_on_one_loop_do_not_mix():
         return await asyncio.gather(one("a", 10), one("b", 14))
 
     assert [result.steps for result in asyncio.run(main())] == [10, 14]
+
+
+CTRL_C = """
+import asyncio, os, signal, sys, threading, time
+import dalsegno as ds
+
+class Slow(ds.Process):
+    def reset(self, *, seed, origin=None): self.n = 0
+    async def step(self):
+        await asyncio.sleep(0.02)
+        self.n += 1
+        if self.n == 10 and sys.argv[1] == "die":
+            os.kill(os.getpid(), signal.SIGINT)
+        return ds.Report({"n": float(self.n)}, status="succeeded" if self.n == 30 else "running")
+    def state_dict(self): return {"n": self.n}
+    def load_state_dict(self, state): self.n = state["n"]
+
+async def main():
+    return await ds.arun(Slow(), journal="runs.db", seed=0)
+
+print(asyncio.run(main()).step if sys.argv[2] == "arun" else ds.run(Slow(), journal="runs.db", seed=0).step)
+"""
+
+
+@pytest.mark.parametrize("way", ["arun", "run"])
+def test_ctrl_c_on_an_event_loop_cuts_no_step_and_saves_the_state(tmp_path, way):
+    import subprocess
+    import sys
+
+    def go(die):
+        return subprocess.run([sys.executable, "-c", CTRL_C, die, way], cwd=tmp_path, capture_output=True, text=True)
+
+    first = go("die")
+    assert first.returncode == -2 or "KeyboardInterrupt" in first.stderr
+    assert [row["step"] for row in ds.Journal(tmp_path / "runs.db").rows("snapshots")][-1] == 10
+    assert go("on").stdout.strip() == "30"

@@ -10,7 +10,8 @@ from dalsegno.core.errors import InUseError, JournalError
 from dalsegno.core.journal import owner, removing
 from dalsegno.core.journal.journal import Journal
 from dalsegno.core.journal.opening import UID_LETTERS
-from dalsegno.core.store.directory import UNFINISHED, DirectoryStore
+from dalsegno.core.store.directory import DirectoryStore
+from dalsegno.core.store.files import UNFINISHED
 
 
 @dataclass

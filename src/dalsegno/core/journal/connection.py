@@ -1,9 +1,10 @@
 """The one place that speaks to SQLite: connections, transactions that wait, checkpoints of the write-ahead log, errors.
 
-The driver is the ``apsw`` wheel and not the standard library's ``sqlite3``, for two reasons.  Several programs write one
-journal, and SQLite had a race between writers and checkpointers (the WAL-reset bug) that can corrupt a file; it was
-fixed in 3.51.3, ``sqlite3`` uses whatever library the system has (3.40.1 on Debian 12), and the wheel brings its own
-(3.54).  And it is the faster of the two at a short commit: ``benchmarks/journal.py`` prints both.
+The driver is the ``apsw`` wheel and not the standard library's ``sqlite3``.  Several programs write one journal, and
+SQLite had a race between writers and checkpointers (the WAL-reset bug) that can corrupt a file; it was fixed in 3.51.3,
+``sqlite3`` uses whatever library the system has (3.40.1 on Debian 12), and the wheel brings its own (3.54).  Speed does
+not decide: both take about 100 microseconds of processor time for a commit and then wait for the disk
+(``benchmarks/journal.py`` prints both).
 
 What this leaves to the user: a POSIX lock goes when *any* descriptor of a file is closed, so a program that is writing
 a journal must not open that file by other means at the same time (``shutil.copy``, ``sqlite3.connect``); other programs
@@ -49,6 +50,7 @@ class Connection:
         self.apsw, self.path, self.wait, self.options, self.shown = apsw, path, wait, options, shown or path
         self.patience = wait
         self.log_pages = 0
+        self.synchronous = True  # whether commits are fsynced at this moment
         self.next_large = 0.0
         self.pid = os.getpid()
         try:
@@ -107,6 +109,7 @@ class Connection:
                 "keep the journal on a local disk"
             )
         self.raw.execute("PRAGMA synchronous = FULL")
+        self.synchronous = True
         self.raw.execute("PRAGMA foreign_keys = ON")
         self.raw.execute(f"PRAGMA journal_size_limit = {KEPT_LOG_BYTES}")
         self.raw.set_wal_hook(self.log_grew)
@@ -157,9 +160,16 @@ class Connection:
     # -- transactions -------------------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[Any]:
-        """A write transaction: a lock is waited for; all of it is committed and durable after it, or nothing."""
+    def transaction(self, kind: str = "IMMEDIATE", *, durable: bool = True) -> Iterator[Any]:
+        """A write transaction: a lock is waited for; all of it is committed and durable after it, or nothing.
+
+        One that is not ``durable`` survives the death of the program and is on the disk with the next one that is; what
+        nobody acts upon before that (the beginning and the end of an attempt's row) need not wait for the disk.
+        """
         self.check_still_ours()
+        if durable is not self.synchronous:
+            self.raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self.synchronous = durable
         self.insist(lambda: self.raw.execute(f"BEGIN {kind}"))
         try:
             yield self.raw
@@ -293,8 +303,11 @@ os.register_at_fork(after_in_child=in_forked_child)
 
 def make_durable(folder: Path) -> None:
     """fsync a folder, so that a file made in it stays."""
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise JournalError(f"{folder} cannot be made durable ({error.strerror or error}): check its disk") from None

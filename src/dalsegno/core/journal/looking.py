@@ -10,7 +10,8 @@ So the way is chosen by what lies there:
                  files in a temporary folder is read
 ``plain``        SQLite's own way, for the case that the file changes under the others again and again
 
-The first three hold no lock or may hold none, so the file must be the same after the reading as before it: else again.
+The first three hold no lock, or may hold none where nobody is alive; so unless somebody was, the file must be the same
+after the reading as before it: else it is read again.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from dalsegno.core.errors import JournalError
+from dalsegno.core.journal import owner
 from dalsegno.core.journal.connection import Connection, is_inherited
 
 T = TypeVar("T")
 
 OPTIONS = {"unchanging": "mode=ro&immutable=1", "shared": "mode=ro&readonly_shm=1", "plain": "mode=ro"}
 TRIES = 5
+LOG_HEADER = 32  # bytes: a log that has no more holds nothing, and SQLite would wait for whoever died while it began it
 BESIDE = ("-wal", "-journal")
 
 
@@ -41,7 +44,7 @@ def read(
     """
     for attempt in range(TRIES):
         how = "copy" if upgrade is not None else "plain" if attempt == TRIES - 1 else way_to_read(path)
-        before = signature(path, how)
+        before, living = signature(path, how), owner.holder(path, 1, length=0)
         try:
             result = read_in_a_way(path, how, wait, work, upgrade)
         except JournalError:
@@ -53,13 +56,15 @@ def read(
         else:
             if how == "plain" or signature(path, how) == before:
                 return result, how
+            if how == "shared" and living is not None and owner.holder(path, 1, length=0) == living:
+                return result, how  # somebody wrote all the while, so the shared memory was there, and its locks held
     raise JournalError(f"journal {path} was changed {TRIES} times while it was read: try again")
 
 
 def way_to_read(path: Path) -> str:
     if is_inherited(path) or size_of(f"{path}-journal"):
         return "copy"
-    if not size_of(f"{path}-wal"):
+    if size_of(f"{path}-wal") <= LOG_HEADER:
         return "unchanging"
     return "shared" if os.path.exists(f"{path}-shm") else "copy"
 

@@ -89,14 +89,14 @@ class RunWriter:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def event(self, sql: str, values: Sequence[Any] = ()) -> int:
+    def event(self, sql: str, values: Sequence[Any] = (), *, durable: bool = True) -> int:
         """One statement and all steps before it, in one transaction; the id of the row, if it made one."""
-        return self.write([(sql, values)])[0]
+        return self.write([(sql, values)], durable=durable)[0]
 
-    def write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+    def write(self, statements: Sequence[tuple[str, Sequence[Any]]], *, durable: bool = True) -> list[int]:
         """Several statements and all steps before them, in one transaction; the ids of the rows that they made."""
         made: list[int] = []
-        with self.connection.transaction() as raw:
+        with self.connection.transaction(durable=durable) as raw:
             self.check_owner(raw)
             self.telemetry.write(raw)
             for sql, values in statements:
@@ -188,6 +188,7 @@ class RunWriter:
                 *(self.run_id, self.sequence, number, str(seed), dumps(dict(origin)), started_from, verified),
                 *(propensity, time.time()),
             ),
+            durable=False,
         )
 
     def begin_branch(
@@ -195,7 +196,7 @@ class RunWriter:
     ) -> int:
         """A new branch of an attempt: its parent's steps after ``from_step`` are abandoned."""
         values = (attempt_id, number, parent, from_step, cause, decision)
-        return self.event(BRANCH, (self.run_id, *values))
+        return self.event(BRANCH, (self.run_id, *values), durable=False)
 
     def branches_of(self, attempt_id: int) -> list[dict[str, Any]]:
         return self.connection.dicts("SELECT * FROM branches WHERE attempt = ? ORDER BY number", (attempt_id,))
@@ -231,6 +232,7 @@ class RunWriter:
                 *(None if failure is None else dumps(dict(failure)), dumps(returned), reset_seconds),
                 *(None if summary is None else dumps(dict(summary)), time.time(), attempt_id),
             ),
+            durable=False,
         )
 
     def ensure_ended(self, attempt_id: int, state: str) -> None:

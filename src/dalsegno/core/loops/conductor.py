@@ -86,6 +86,8 @@ class Conductor:
         self.verdict = "exact"
         self.warned: list[str] = []
         self.paid_steps = 0  # of the steps taken, how many are noted as paid
+        self.paid_cost: dict[str, float] = {}
+        self.call_costs: dict[str, float] = {}  # charged for calls since it was last noted what was paid
         self.paid_since = self.last
         self.prior_reports = self.stream.steps
         self.is_ready = False
@@ -374,9 +376,22 @@ class Conductor:
 
     def note_paid(self, now: float) -> None:
         """What was really done in this program since it was last noted."""
-        taken = self.machine.trace.steps
-        self.journal.add_paid(seconds=now - self.paid_since, steps=max(taken - self.paid_steps, 0))
-        self.paid_steps, self.paid_since = taken, now
+        trace = self.machine.trace
+        cost = {}
+        for unit, total in trace.cost.items():  # what calls cost was noted when they were made, and replayed ones are free
+            new = total - self.paid_cost.get(unit, 0.0) - self.call_costs.get(unit, 0.0)
+            if new > 0:
+                cost[unit] = new
+        self.journal.add_paid(
+            seconds=now - self.paid_since, steps=max(trace.steps - self.paid_steps, 0), cost=cost
+        )
+        self.mark_paid(now)
+
+    def mark_paid(self, now: float) -> None:
+        """Everything up to here is noted as paid."""
+        trace = self.machine.trace
+        self.paid_steps, self.paid_cost, self.paid_since = trace.steps, dict(trace.cost), now
+        self.call_costs.clear()
 
     def finish(self, decision: Decision) -> None:
         """The run is over."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core import events
 from dalsegno.core.actions import Adapt, Restart, RollBack, Stop
 from dalsegno.core.answering import snapshot_objective
-from dalsegno.core.decisions import Decision
+from dalsegno.core.decisions import Change, Decision
 from dalsegno.core.ledger import choose
 from dalsegno.core.loops.ending import end_attempt_row
 from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction, Landing
@@ -27,7 +28,8 @@ def decide(conductor: Conductor, decision: Decision, at: str, journaled: Any = N
         engine = reader.get("engine")
     conductor.last_decision = decision
     if journaled is None:
-        action = to_json(decision, at, conductor.machine.trace.attempt.status)
+        made = [in_words(conductor, change) for change in decision.changes]
+        action = to_json(decision, at, conductor.machine.trace.attempt.status, made)
         failure = conductor.machine.trace.attempt.failure
         if failure is not None:  # said again where the program dies before the attempt's row is closed
             action["failure"] = {
@@ -167,7 +169,17 @@ def stop(conductor: Conductor, decision: Decision) -> Instruction:
     return ENDED
 
 
-def to_json(decision: Decision, at: str, status: str) -> dict[str, Any]:
+def in_words(conductor: Conductor, change: Change) -> str:
+    """What a change is called, for people who read the journal."""
+    if change.skip is not None:
+        return f"skip items {change.skip[0] + 1} to {change.skip[1]}"
+    function = conductor.machine.bound[change.rule].change(change.role, change.escalated, change.named)
+    if isinstance(function, str):
+        return function
+    return str(getattr(function, "__name__", function))
+
+
+def to_json(decision: Decision, at: str, status: str, made: Sequence[str] = ()) -> dict[str, Any]:
     """A decision as plain values: enough to carry it out again."""
     return {
         "verb": decision.verb,
@@ -182,6 +194,7 @@ def to_json(decision: Decision, at: str, status: str) -> dict[str, Any]:
         "target_step": None if decision.target is None else decision.target.step,
         "target_name": None if decision.target is None else decision.target.name,
         "changes": [change.to_list() for change in decision.changes],
+        "made": list(made),
         "own": decision.own,
         "origin": None if decision.origin is None else decision.origin.to_dict(),
         "wait": decision.wait,

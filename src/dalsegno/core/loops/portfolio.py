@@ -302,8 +302,8 @@ class Driver:
         self.trace.names.update(self.names)
         self.trace.attempts.sort(key=lambda summary: summary.number)
         winners = [summary for summary in self.trace.attempts if summary.state == "succeeded"]
-        self.conductor.paid_steps = self.trace.steps  # noted with every block of rows
-        self.conductor.note_paid(now)
+        self.writer.add_paid(seconds=now - self.conductor.paid_since)  # steps and costs are noted with their rows
+        self.conductor.mark_paid(now)
         self.conductor.winner = winners[0] if winners else None
         self.conductor.finish(decision)
 

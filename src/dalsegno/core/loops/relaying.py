@@ -76,8 +76,17 @@ def take_rows(
         driver.names.update(dict.fromkeys(row[3]))
     view.steps = first + count - 1
     driver.trace.steps += count
-    driver.writer.add_paid(steps=count)
+    driver.writer.add_paid(steps=count, cost=total_of(rows))
     driver.writer.tick(time.perf_counter())
+
+
+def total_of(rows: list[blocks.Row]) -> dict[str, float]:
+    """What some steps have cost together, by unit."""
+    total: dict[str, float] = {}
+    for row in rows:
+        for unit, amount in row[4].items():
+            total[unit] = total.get(unit, 0.0) + amount
+    return total
 
 
 def serve(driver: Driver, runner: Runner, method: str, args: list[Any], options: dict[str, Any]) -> Any:
@@ -98,8 +107,7 @@ def serve(driver: Driver, runner: Runner, method: str, args: list[Any], options:
         driver.writer.call_end(Call(args[0], "in flight", "", ""), args[1], args[2])
         return None
     if method == "add_paid":
-        driver.writer.add_paid(cost=options["cost"])  # seconds are the driver's own
-        return None
+        return None  # the driver notes what its workers' rows say
     if method == "begin_attempt":
         runner.row = driver.writer.begin_attempt(*args, **options)
         return runner.row

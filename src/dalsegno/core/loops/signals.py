@@ -11,6 +11,11 @@ from typing import Any
 REQUESTS = (signal.SIGINT, signal.SIGTERM)
 
 
+def of_asyncio(handler: Any) -> bool:
+    """Whether this is the handler that ``asyncio.run`` sets, which would cancel a step in its middle."""
+    return getattr(getattr(handler, "func", None), "__qualname__", "") == "Runner._on_sigint"
+
+
 class Interruptions:
     """While it is entered, the first Ctrl-C or SIGTERM is kept for the next boundary; a second Ctrl-C leaves at once.
 
@@ -26,7 +31,7 @@ class Interruptions:
         if threading.current_thread() is threading.main_thread():
             for number in REQUESTS:
                 handler = signal.getsignal(number)
-                if handler in (signal.SIG_DFL, signal.default_int_handler):
+                if handler in (signal.SIG_DFL, signal.default_int_handler) or of_asyncio(handler):
                     self.former[number] = handler
                     signal.signal(number, self.receive)
         return self

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +60,11 @@ def read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
         return {name: file[name] for name in file.files}
 
 
-def write(path: Path, **arrays: npt.NDArray[np.float32]) -> None:
+def write(path: Path, **arrays: Any) -> None:
     """Under a temporary name first, so that a file that is there is whole."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, **arrays)
     part.replace(path)
 
 

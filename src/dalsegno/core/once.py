@@ -68,8 +68,8 @@ class Transaction:
     def settle(self, value: Any) -> Any:
         cost = dict(self.cost(value) if callable(self.cost) else self.cost or {})
         check_cost(cost)
+        self.conductor.journal.add_paid(seconds=0.0, steps=0, cost=cost)  # durable with the value, in one transaction
         self.conductor.journal.call_end(self.call, value, cost)
-        self.conductor.journal.add_paid(seconds=0.0, steps=0, cost=cost)
         if self.conductor.budget is not None:
             self.conductor.budget.settle(self.held or self.call.held, cost)
         charge_call(self.conductor, cost)

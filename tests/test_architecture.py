@@ -36,7 +36,6 @@ BANNED_NAMES = {"util", "utils", "helper", "helpers", "misc", "manager", "common
 LONGEST = 400
 # Files that may be longer, each with the reason.
 LONGER: dict[str, str] = {
-    "src/dalsegno/core/identity.py": "one walk over values and code; to be split by kind of value",
     "src/dalsegno/core/loops/conductor.py": "the steps between two steps; the parts that could leave have left",
     "src/dalsegno/core/loops/portfolio.py": "the driver with its taking up; to be split there",
     "src/dalsegno/core/loops/taking_up.py": "every way in which a run can have been left; to be split by way",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from numbers import Real
 
 from dalsegno.core.errors import UsageError
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-PIECE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|min|s|m|h|d|w)\s*")
+PIECE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|min|s|m|h|d|w)\s*", re.ASCII)
 
 
 def seconds(duration: float | str | timedelta) -> float:
@@ -30,7 +31,7 @@ def seconds(duration: float | str | timedelta) -> float:
             raise UsageError(
                 f"{duration!r} is no duration: write a number with its unit, such as '90s', '6h' or '1h30m'"
             )
-    elif isinstance(duration, bool) or not isinstance(duration, (int, float)):
+    elif isinstance(duration, bool) or not isinstance(duration, Real):
         raise UsageError(f"{duration!r} is no duration: expected seconds, or a string such as '6h'")
     else:
         found = float(duration)

@@ -20,10 +20,10 @@ SMALL = 16 << 20  # bytes: a larger state is not copied
 def through_a_snapshot(state: Any) -> Any:
     """A state as a snapshot would give it back."""
     text, arrays = codec.encode(state)
-    own = {
-        key: value.detach().clone() if hasattr(value, "untyped_storage") else value.copy()
-        for key, value in arrays.items()
-    }
+    own: dict[str, Any] = {}
+    for key, value in arrays.items():
+        source: Any = value
+        own[key] = source.detach().clone() if hasattr(source, "untyped_storage") else source.copy()
     return codec.decode(text, own)
 
 

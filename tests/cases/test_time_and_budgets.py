@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 
 import pytest
@@ -203,3 +205,37 @@ def test_after_a_failure_the_same_command_begins_a_new_attempt_from_the_newest_s
     assert [row["state"] for row in rows] == ["failed", "succeeded"]
     steps = [(row["attempt"], row["step"]) for row in ds.Journal(tmp_path / "runs.db").rows("steps")]
     assert steps == [(1, step) for step in range(1, 7)] + [(2, step) for step in range(6, 10)]
+
+
+def failing_once(folder, *listeners):
+    """Raises at its seventh step in the first program only."""
+
+    class Once(Faulty):
+        def step(self):
+            self.i += 1
+            if self.i == 7 and not (folder / "raised").exists():
+                (folder / "raised").touch()
+                raise ZeroDivisionError("once")
+            return ds.Report(metrics={"loss": 1.0}, status="succeeded" if self.i == 9 else "running")
+
+    result = ds.run(
+        Once(None),
+        journal=folder / "runs.db",
+        checkpoint=ds.checkpoint.Every(steps=5),
+        seed=0,
+        listeners=listeners,
+    )
+    return result.step, [attempt.state for attempt in result.attempts]
+
+
+class KillAtStop:
+    """Kills when the end of the run is decided and not yet written."""
+
+    def __call__(self, event):
+        if type(event).__name__ == "DecisionTaken" and event.verb == "stop":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_killed_between_a_failure_and_the_end_of_its_run_the_same_command_goes_on(tmp_path, elsewhere):
+    assert elsewhere(failing_once, tmp_path, KillAtStop()) is None
+    assert elsewhere(failing_once, tmp_path) == (9, ["failed", "succeeded"])

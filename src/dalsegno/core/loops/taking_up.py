@@ -300,7 +300,10 @@ def end_now(conductor: Conductor, stop: Mapping[str, Any], row: Mapping[str, Any
     load_summaries(conductor, conductor.journal.events(), row["number"])
     close_from_journal(conductor, stop, row)
     conductor.finish(decision_from(stop, conductor.machine))
-    return "ended"
+    if not stop["action"]["unanswered"]:
+        return "ended"
+    conductor.result = None  # a failure that no rule spoke for: the same command goes on with a new attempt
+    return again_after_failure(conductor, conductor.journal.events())
 
 
 def again_after_failure(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> str:

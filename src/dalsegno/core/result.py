@@ -84,9 +84,18 @@ class Result:
     def __str__(self) -> str:
         best = "" if self.best is None else f", best {self.best.metric} {self.best.value:g} at step {self.best.step}"
         return (
-            f"{self.state}: {self.reason} ({len(self.attempts)} attempts, {self.steps} steps, "
+            f"{self.state}: {self.reason} ({counted(len(self.attempts), 'attempt')}, {counted(self.steps, 'step')}, "
             f"{self.seconds:.3g} s{best})"
         )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "attempt"), counted(2, "attempt")
+    ('1 attempt', '2 attempts')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def summary_to_dict(summary: AttemptSummary) -> dict[str, Any]:

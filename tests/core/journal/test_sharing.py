@@ -211,3 +211,20 @@ def test_a_journal_that_was_removed_is_not_written_in_silence(run, path):
         run.decide(2)
     with pytest.raises(JournalError, match="removed or replaced"):
         run.writer.close()
+
+
+def test_a_program_that_comes_second_to_make_the_journal_finds_nothing_to_upgrade(tmp_path):
+    """It looked before the first one's tables were there and gets its lock when they are, and in use."""
+    from dalsegno.core.journal import schema
+    from dalsegno.core.journal.connection import Connection
+    from dalsegno.core.journal.journal import Journal
+
+    path = tmp_path / "runs.db"
+    writer = Journal(path).open_run("first", 0, identity={})
+    try:
+        second = Connection(path, wait=5.0)
+        schema.upgrade(second)
+        assert schema.format_of(second) == schema.version()
+        second.close()
+    finally:
+        writer.close()

@@ -211,6 +211,8 @@ def upgrade(connection: Connection) -> None:
         ((tables,),) = list(raw.execute("SELECT count(*) FROM sqlite_schema"))
         if format_ > version():
             raise newer(path, format_)
+        if format_ == version():
+            return  # another program was there first, between our look at the file and our lock on it
         if format_ == 0 and tables:
             raise JournalError(
                 f"{path} is a SQLite file of another program and no journal: give the journal another path"

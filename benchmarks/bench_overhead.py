@@ -108,8 +108,12 @@ def main():
             memory = optuna_step(1000, None)
             sqlite = optuna_step(30 if quick else 100, f"sqlite:///{folder}/optuna.db")
             peer = f"optuna {optuna.__version__}"
-            rows.append(("no journal", f"{without:.2f}", "3", f"{peer}, in memory", f"{memory:.1f}", f"{without / memory:.3f}"))
-            rows.append(("journal", f"{within:.2f}", "10", f"{peer}, SQLite", f"{sqlite:.0f}", f"{within / sqlite:.5f}"))
+            rows.append(
+                ("no journal", f"{without:.2f}", "3", f"{peer}, in memory", f"{memory:.1f}", f"{without / memory:.3f}")
+            )
+            rows.append(
+                ("journal", f"{within:.2f}", "10", f"{peer}, SQLite", f"{sqlite:.0f}", f"{within / sqlite:.5f}")
+            )
         except ImportError:
             rows.append(("no journal", f"{without:.2f}", "3", "optuna is not installed", "", ""))
             rows.append(("journal", f"{within:.2f}", "10", "optuna is not installed", "", ""))
@@ -124,7 +128,9 @@ def main():
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             rows.append((f"{10**exponent:,}", f"{cost:.2f}", f"{peak:.0f}"))
         table(rows)
-    print(f"Bound: an empty loop with a report object, a dict of three metrics and a clock takes about {base:.2f} us here.")
+    print(
+        f"Bound: an empty loop with a report object, a dict of three metrics and a clock takes about {base:.2f} us here."
+    )
     return 0
 
 

@@ -62,34 +62,90 @@ if TYPE_CHECKING:
     from dalsegno import checkpoint as checkpoint
     from dalsegno import policies as policies
     from dalsegno.core import changes as changes
-    from dalsegno.core import conditions as when
+    from dalsegno.core import conditions as when  # noqa: F401
     from dalsegno.core import events as events
-    from dalsegno.core.actions import Adapt, Continue, Restart, RollBack, Stop, Target
-    from dalsegno.core.budget import Budget
-    from dalsegno.core.errors import (
-        BudgetError,
-        ChangedError,
-        DalsegnoError,
-        HungError,
-        InUseError,
-        JournalError,
-        ReportError,
-        SnapshotError,
-        UnsavableError,
-        UsageError,
+    from dalsegno.core.actions import (
+        Adapt as Adapt,
     )
-    from dalsegno.core.journal import Journal
-    from dalsegno.core.loops.api import arun, run
-    from dalsegno.core.loops.instructions import EngineWarning
-    from dalsegno.core.loops.drive import attempts
-    from dalsegno.core.once import once, once_async
-    from dalsegno.core.plan import Plan
-    from dalsegno.core.process import Origin, Process
-    from dalsegno.core.replay import replay
-    from dalsegno.core.report import Failure, Report
-    from dalsegno.core.result import Result
-    from dalsegno.core.rules import Policy, Rule, adapt, restart, roll_back, stop
-    from dalsegno.core.trace import Trace
+    from dalsegno.core.actions import (
+        Continue as Continue,
+    )
+    from dalsegno.core.actions import (
+        Restart as Restart,
+    )
+    from dalsegno.core.actions import (
+        RollBack as RollBack,
+    )
+    from dalsegno.core.actions import (
+        Stop as Stop,
+    )
+    from dalsegno.core.actions import (
+        Target as Target,
+    )
+    from dalsegno.core.budget import Budget as Budget
+    from dalsegno.core.errors import (
+        BudgetError as BudgetError,
+    )
+    from dalsegno.core.errors import (
+        ChangedError as ChangedError,
+    )
+    from dalsegno.core.errors import (
+        DalsegnoError as DalsegnoError,
+    )
+    from dalsegno.core.errors import (
+        HungError as HungError,
+    )
+    from dalsegno.core.errors import (
+        InUseError as InUseError,
+    )
+    from dalsegno.core.errors import (
+        JournalError as JournalError,
+    )
+    from dalsegno.core.errors import (
+        ReportError as ReportError,
+    )
+    from dalsegno.core.errors import (
+        SnapshotError as SnapshotError,
+    )
+    from dalsegno.core.errors import (
+        UnsavableError as UnsavableError,
+    )
+    from dalsegno.core.errors import (
+        UsageError as UsageError,
+    )
+    from dalsegno.core.journal import Journal as Journal
+    from dalsegno.core.loops.api import arun as arun
+    from dalsegno.core.loops.api import run as run
+    from dalsegno.core.loops.drive import attempts as attempts
+    from dalsegno.core.loops.instructions import EngineWarning as EngineWarning
+    from dalsegno.core.once import once as once
+    from dalsegno.core.once import once_async as once_async
+    from dalsegno.core.plan import Plan as Plan
+    from dalsegno.core.process import Origin as Origin
+    from dalsegno.core.process import Process as Process
+    from dalsegno.core.replay import replay as replay
+    from dalsegno.core.report import Failure as Failure
+    from dalsegno.core.report import Report as Report
+    from dalsegno.core.result import Result as Result
+    from dalsegno.core.rules import (
+        Policy as Policy,
+    )
+    from dalsegno.core.rules import (
+        Rule as Rule,
+    )
+    from dalsegno.core.rules import (
+        adapt as adapt,
+    )
+    from dalsegno.core.rules import (
+        restart as restart,
+    )
+    from dalsegno.core.rules import (
+        roll_back as roll_back,
+    )
+    from dalsegno.core.rules import (
+        stop as stop,
+    )
+    from dalsegno.core.trace import Trace as Trace
 
 
 def __getattr__(name: str) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 
 import pytest
+from tests.cases.processes import BadRecord, KillAfter, Spiky, halve, skip_record
 
 import dalsegno as ds
-from tests.cases.processes import BadRecord, KillAfter, Spiky, halve, skip_record
 
 
 def spiky(journal, *listeners):
@@ -82,7 +82,9 @@ def test_going_back_without_a_change_ends_at_the_limit():
         assert word in result.reason
     said = [str(warning.message) for warning in caught]
     assert len(said) == 1 and "without a change" in said[0]
-    assert not [event for event in seen if type(event).__name__ == "SnapshotSaved" and event.step == 12 and event.kind != "end"]
+    assert not [
+        event for event in seen if type(event).__name__ == "SnapshotSaved" and event.step == 12 and event.kind != "end"
+    ]
 
 
 def test_going_back_with_a_change_goes_past_the_fault():

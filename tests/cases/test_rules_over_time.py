@@ -6,9 +6,9 @@ import math
 import warnings
 
 import pytest
+from tests.cases.processes import KillAfter, Scripted
 
 import dalsegno as ds
-from tests.cases.processes import KillAfter, Scripted
 
 LOSS = [2.0, 1.5, 1.375, 1.25, 1.125, 1.125, 1.0, 1.25, 1.0, 1.0, 1.0, 1.0]
 
@@ -69,9 +69,17 @@ def test_a_condition_on_an_absent_metric_is_unknown_and_so_is_its_negation():
 def test_unknown_or_true_is_true_and_unknown_and_false_is_false():
     absent = ds.when.above("missing", 1.0)
     with pytest.warns(ds.EngineWarning):
-        assert scripted("x", [1.0] * 9, [ds.stop(absent | ds.when.elapsed(steps=3)), ds.stop(ds.when.elapsed(steps=5))]).step == 3
+        assert (
+            scripted(
+                "x", [1.0] * 9, [ds.stop(absent | ds.when.elapsed(steps=3)), ds.stop(ds.when.elapsed(steps=5))]
+            ).step
+            == 3
+        )
     with pytest.warns(ds.EngineWarning):
-        assert scripted("x", [1.0] * 9, [ds.stop(~(absent & ~ds.when.elapsed(steps=1)) & ds.when.elapsed(steps=4))]).step == 4
+        assert (
+            scripted("x", [1.0] * 9, [ds.stop(~(absent & ~ds.when.elapsed(steps=1)) & ds.when.elapsed(steps=4))]).step
+            == 4
+        )
 
 
 def test_a_name_never_reported_is_warned_about_once_with_those_that_were():
@@ -151,7 +159,12 @@ def test_an_infinite_value_is_not_the_best_of_a_run():
 
 
 def test_values_that_are_not_finite_are_journaled_as_such(tmp_path):
-    ds.run(Scripted("loss", [nan, inf, -inf, 1.0]), rules=[ds.stop(ds.when.elapsed(steps=4))], journal=tmp_path / "j.db", seed=0)
+    ds.run(
+        Scripted("loss", [nan, inf, -inf, 1.0]),
+        rules=[ds.stop(ds.when.elapsed(steps=4))],
+        journal=tmp_path / "j.db",
+        seed=0,
+    )
     values = [row["loss"] for row in ds.Journal(tmp_path / "j.db").rows("steps")]
     assert math.isnan(values[0]) and values[1:] == [inf, -inf, 1.0]
 

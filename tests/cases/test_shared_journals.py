@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.cases.processes import Scripted
 
 import dalsegno as ds
-from tests.cases.processes import Scripted
 
 
 class Count(ds.Process):
@@ -55,7 +55,9 @@ def test_eight_programs_at_once_on_a_journal_that_does_not_exist(tmp_path):
     assert len({row["id"] for row in ds.Journal(journal).rows("runs")}) == 8
     steps = ds.Journal(journal).rows("steps")
     assert len(steps) == 1600 and len({row["id"] for row in steps}) == 1600
-    assert sorted((row["run"], row["step"]) for row in steps) == [(run, step) for run in range(1, 9) for step in range(1, 201)]
+    assert sorted((row["run"], row["step"]) for row in steps) == [
+        (run, step) for run in range(1, 9) for step in range(1, 201)
+    ]
 
 
 HOLD = """
@@ -70,12 +72,16 @@ time.sleep(float(sys.argv[3]))
 
 def hold(journal, statements, seconds):
     """Another program that holds the journal (in this one, two SQLite libraries would not see each other's locks)."""
-    program = subprocess.Popen([sys.executable, "-c", HOLD, str(journal), statements, str(seconds)], stdout=subprocess.PIPE)
+    program = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(journal), statements, str(seconds)], stdout=subprocess.PIPE
+    )
     assert program.stdout.readline() == b"held\n"
     return program
 
 
-@pytest.mark.parametrize("statements", ["BEGIN; SELECT count(*) FROM runs", "BEGIN IMMEDIATE"], ids=["reader", "writer"])
+@pytest.mark.parametrize(
+    "statements", ["BEGIN; SELECT count(*) FROM runs", "BEGIN IMMEDIATE"], ids=["reader", "writer"]
+)
 def test_another_program_that_holds_the_journal_costs_no_step(tmp_path, statements):
     journal = tmp_path / "runs.db"
     count(journal, 1)
@@ -95,7 +101,9 @@ def test_a_journal_that_stays_locked_is_a_journal_error_and_no_failure_of_the_me
             held.append(hold(journal, "BEGIN IMMEDIATE", 60))
 
     with pytest.raises(ds.JournalError, match="runs.db is locked"):
-        ds.run(Count(0.02), checkpoint=ds.checkpoint.Every(steps=20), journal=journal, seed=2, wait=1.0, listeners=[take])
+        ds.run(
+            Count(0.02), checkpoint=ds.checkpoint.Every(steps=20), journal=journal, seed=2, wait=1.0, listeners=[take]
+        )
     held[0].kill()
     held[0].wait()
     states = {row["run"]: row["state"] for row in ds.Journal(journal).rows("attempts")}
@@ -127,7 +135,9 @@ def contents(folder: Path):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize(("make", "words"), [(foreign_sqlite, "another program"), (text_file, "no journal"), (newer, "99.*1")])
+@pytest.mark.parametrize(
+    ("make", "words"), [(foreign_sqlite, "another program"), (text_file, "no journal"), (newer, "99.*1")]
+)
 def test_a_file_that_is_not_ours_is_refused_and_unchanged(tmp_path, make, words):
     path = tmp_path / "runs.db"
     make(path)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cases.processes import KillAfter, Scripted
 
 import dalsegno as ds
-from tests.cases.processes import KillAfter, Scripted
 
 
 class Walk(ds.Process):
@@ -37,9 +37,7 @@ def walk(journal, *listeners):
     process = Walk()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = ds.run(
-            process, checkpoint=ds.checkpoint.Every(steps=10), journal=journal, seed=0, listeners=listeners
-        )
+        result = ds.run(process, checkpoint=ds.checkpoint.Every(steps=10), journal=journal, seed=0, listeners=listeners)
     return result.steps, result.step, process.x.tobytes(), [str(warning.message) for warning in caught]
 
 
@@ -103,7 +101,9 @@ FILES = ["manifest.json", "process.json", "engine.json", "generators.json", "pro
 
 
 @pytest.mark.parametrize(
-    "damage", [*DAMAGES, *map(flip, FILES)], ids=[*(one.__name__ for one in DAMAGES), *(f"flip {name}" for name in FILES)]
+    "damage",
+    [*DAMAGES, *map(flip, FILES)],
+    ids=[*(one.__name__ for one in DAMAGES), *(f"flip {name}" for name in FILES)],
 )
 def test_a_damaged_snapshot_is_passed_over_and_said(tmp_path, elsewhere, undisturbed, damage):
     journal, row, folder = damaged_run(tmp_path, elsewhere, damage)
@@ -219,6 +219,11 @@ def test_a_named_snapshot_is_never_removed(tmp_path):
                 attempt.snapshot("mine")
             step.report(acc=0.1)
 
-    ds.run(train, checkpoint=ds.checkpoint.Every(steps=1, keep=ds.checkpoint.Keep(last=1)), journal=tmp_path / "j.db", seed=0)
+    ds.run(
+        train,
+        checkpoint=ds.checkpoint.Every(steps=1, keep=ds.checkpoint.Keep(last=1)),
+        journal=tmp_path / "j.db",
+        seed=0,
+    )
     rows = ds.Journal(tmp_path / "j.db").rows("snapshots")
     assert [(row["step"], row["label"]) for row in rows if row["state"] == "ok"] == [(2, "mine"), (8, None)]

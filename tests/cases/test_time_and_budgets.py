@@ -8,9 +8,9 @@ import signal
 import time
 
 import pytest
+from tests.cases.processes import Faulty, KillAfter, Search, Tick
 
 import dalsegno as ds
-from tests.cases.processes import Faulty, KillAfter, Search, Tick
 
 
 def tick(journal, seconds, *listeners):

@@ -22,7 +22,9 @@ def train(attempt):
 
 ds.run(train, journal="real.db", seed=0, rules=[ds.stop(ds.when.spent(steps=500))])
 """
-UNKEPT = GOOD.replace("    attempt.keep(", "    own = random.Random(attempt.seed)\n    attempt.keep(").replace("random.random()", "own.random()")
+UNKEPT = GOOD.replace("    attempt.keep(", "    own = random.Random(attempt.seed)\n    attempt.keep(").replace(
+    "random.random()", "own.random()"
+)
 CHANCE = GOOD.replace("random.random()", "random.SystemRandom().random()")
 FAILS = GOOD.replace("        step.report", "        assert step < 9\n        step.report")
 NO_RUN = "print('hello')"

@@ -144,8 +144,14 @@ def test_rules_count_with_their_order():
 
 @pytest.mark.parametrize("condition", [ds.when.spent, ds.when.elapsed])
 def test_limits_are_told_apart(condition):
-    (found,) = identity.differences(of(None, [ds.stop(condition(tokens=40))]), of(None, [ds.stop(condition(tokens=60))]))
-    assert found.kind == "limit" and found.name == "rules[0].condition.tokens" and (found.old, found.new) == ("40.0", "60.0")
+    (found,) = identity.differences(
+        of(None, [ds.stop(condition(tokens=40))]), of(None, [ds.stop(condition(tokens=60))])
+    )
+    assert (
+        found.kind == "limit"
+        and found.name == "rules[0].condition.tokens"
+        and (found.old, found.new) == ("40.0", "60.0")
+    )
     (found,) = identity.differences(of(None, [ds.stop(condition(tokens=40))]), of(None, [ds.stop(condition(usd=40))]))
     assert found.kind == "change"
 
@@ -195,7 +201,11 @@ def test_it_is_the_same_in_every_program_and_for_main_as_for_an_import(tmp_path)
     for seed in "012":
         for command in ([str(script)], ["-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import job"]):
             done = subprocess.run(
-                [sys.executable, *command], capture_output=True, text=True, env={"PYTHONHASHSEED": seed, "PATH": ""}, check=True
+                [sys.executable, *command],
+                capture_output=True,
+                text=True,
+                env={"PYTHONHASHSEED": seed, "PATH": ""},
+                check=True,
             )
             said.add(done.stdout)
     assert len(said) == 1

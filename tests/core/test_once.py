@@ -6,9 +6,9 @@ import os
 import signal
 
 import pytest
+from tests.cases.conftest import elsewhere  # noqa: F401  (a fixture)
 
 import dalsegno as ds
-from tests.cases.conftest import elsewhere  # noqa: F401  (a fixture)
 
 
 class Caller(ds.Process):
@@ -119,7 +119,11 @@ def spend(folder, die):
         return attempt.once("a", work, hold={"tokens": 40}, cost={"tokens": 30})
 
     return one_step(
-        call, budget=ds.Budget(tokens=100), journal=folder / "j.db", accept=["process.call.die"], checkpoint=ds.checkpoint.Every(steps=1)
+        call,
+        budget=ds.Budget(tokens=100),
+        journal=folder / "j.db",
+        accept=["process.call.die"],
+        checkpoint=ds.checkpoint.Every(steps=1),
     ).cost
 
 
@@ -158,7 +162,7 @@ def test_a_judge_is_asked_only_where_the_rest_is_true_and_its_cost_is_charged():
 
     def body(attempt):
         kept = {"n": 0}
-        attempt.keep(**{"n": kept})
+        attempt.keep(n=kept)
         for step, _ in attempt.over(range(20)):
             kept["n"] += 1
             step.report(x=1.0)

@@ -91,7 +91,7 @@ class Restart(Action):
     """
 
     verb: ClassVar[str] = "restart"
-    origin: Origin | Callable[[Any], Origin] = Origin()
+    origin: Origin | Callable[[Any], Origin] = Origin()  # noqa: RUF009  (frozen)
     wait: float | Callable[[int], float] = 0.0
 
 

@@ -322,7 +322,7 @@ class Machine:
         elif isinstance(action, RollBack):
             assert decision.target is not None and engine is not None
             self.go_back(decision, engine)
-        elif isinstance(action, Restart) or isinstance(action, Stop):
+        elif isinstance(action, (Restart, Stop)):
             self.close_attempt()
 
     def go_back(self, decision: Decision, engine: dict[str, Any]) -> None:

@@ -124,4 +124,4 @@ def is_async(subject: Any) -> bool:
     call: Callable[..., Any] = subject
     while hasattr(call, "func"):
         call = call.func
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(type(call), "__call__", None))  # noqa: B004

@@ -162,7 +162,9 @@ def change(row: Sequence[Any]) -> str:
     """A change as the journal has it: rule, role, step, the items left out, whether escalated, its name."""
     _, role, _, window, _, named = row
     if role == "skip" and window:
-        return f"items {numbers.number(window[0] + 1)} to {numbers.number(window[1])} left out"  # kept from 0, half open
+        return (
+            f"items {numbers.number(window[0] + 1)} to {numbers.number(window[1])} left out"  # kept from 0, half open
+        )
     return str(named) if named else "its change"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.cases.processes import Spiky, halve
 
 import dalsegno as ds
-from tests.cases.processes import Spiky, halve
 
 
 class SlowSpiky(Spiky):

@@ -6,10 +6,10 @@ import random
 
 import numpy as np
 import pytest
-
-import dalsegno as ds
 from tests.cases.conftest import elsewhere  # noqa: F401  (a fixture)
 from tests.cases.processes import KillAfter
+
+import dalsegno as ds
 
 EVERY = ds.checkpoint.Every(steps=7)
 
@@ -87,7 +87,8 @@ def test_resume_after_kills_equals_uninterrupted(tmp_path, elsewhere, form, how,
         assert elsewhere(form, how, tmp_path / "two.db", KillAfter(step=step)) is None
     assert elsewhere(form, how, tmp_path / "two.db") == undisturbed
     one, two = (
-        [(row["step"], row["loss"]) for row in ds.Journal(tmp_path / name).rows("steps")] for name in ("one.db", "two.db")
+        [(row["step"], row["loss"]) for row in ds.Journal(tmp_path / name).rows("steps")]
+        for name in ("one.db", "two.db")
     )
     assert one == two
 
@@ -108,7 +109,9 @@ def test_without_epochs_the_kth_call_is_epoch_k_and_finished_ones_yield_nothing(
                 counts.append(taken)
             return total["n"]
 
-        result = ds.run(body, checkpoint=ds.checkpoint.Every(steps=1), journal=tmp_path / "j.db", seed=0, listeners=listeners)
+        result = ds.run(
+            body, checkpoint=ds.checkpoint.Every(steps=1), journal=tmp_path / "j.db", seed=0, listeners=listeners
+        )
         return result.returned, counts
 
     assert elsewhere(go, KillAfter(step=6)) is None
@@ -182,7 +185,9 @@ def test_an_exception_that_is_rolled_back_calls_the_function_again_in_the_same_a
             step.report(x=float(state["x"]))
         return state["x"]
 
-    result = ds.run(body, rules=[ds.roll_back(ds.when.failed(RuntimeError))], checkpoint=ds.checkpoint.Every(steps=2), seed=0)
+    result = ds.run(
+        body, rules=[ds.roll_back(ds.when.failed(RuntimeError))], checkpoint=ds.checkpoint.Every(steps=2), seed=0
+    )
     assert result.returned == 6 and calls == [1, 1] and len(result.attempts) == 1
 
 
@@ -232,7 +237,12 @@ def test_a_kept_name_that_the_snapshot_lacks_is_refused(tmp_path, elsewhere):  #
                 step.report(x=1.0)
 
         return ds.run(
-            body, checkpoint=ds.checkpoint.Every(steps=2), journal=tmp_path / "j.db", seed=0, listeners=listeners, accept=["process.names"]
+            body,
+            checkpoint=ds.checkpoint.Every(steps=2),
+            journal=tmp_path / "j.db",
+            seed=0,
+            listeners=listeners,
+            accept=["process.names"],
         ).step
 
     assert elsewhere(go, ["a", "b"], KillAfter(step=5)) is None

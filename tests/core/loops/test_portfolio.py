@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.cases.conftest import elsewhere  # noqa: F401  (a fixture)
 
 import dalsegno as ds
 from dalsegno.core.executors import Local
-from tests.cases.conftest import elsewhere  # noqa: F401  (a fixture)
 
 EVERY = ds.checkpoint.Every(steps=5)
 
@@ -44,7 +44,13 @@ def trajectories(journal):
 def test_an_attempts_own_trajectory_is_the_same_on_every_executor(tmp_path):
     for executor, parallel in (("here", 1), ("local", 1), ("local", 3)):
         result = ds.run(
-            guess, rules=RULES, seed=11, checkpoint=EVERY, executor=executor, parallel=parallel, journal=tmp_path / f"{executor}{parallel}.db"
+            guess,
+            rules=RULES,
+            seed=11,
+            checkpoint=EVERY,
+            executor=executor,
+            parallel=parallel,
+            journal=tmp_path / f"{executor}{parallel}.db",
         )
         assert result.succeeded and result.returned in range(1, 10)
     plain = ds.run(guess, rules=RULES, seed=11, checkpoint=EVERY, journal=tmp_path / "plain.db")
@@ -81,7 +87,13 @@ def hopeless(attempt):
 
 
 def test_a_start_reserves_its_place_in_a_budget_of_attempts():
-    result = ds.run(hopeless, rules=[ds.stop(ds.when.spent(attempts=5)), ds.restart(ds.when.failed())], seed=0, executor="local", parallel=3)
+    result = ds.run(
+        hopeless,
+        rules=[ds.stop(ds.when.spent(attempts=5)), ds.restart(ds.when.failed())],
+        seed=0,
+        executor="local",
+        parallel=3,
+    )
     assert len(result.attempts) == 5 and not result.succeeded and "spent(attempts=5)" in result.rule
 
 
@@ -121,7 +133,9 @@ def stubborn(attempt):
 def test_a_step_that_never_returns_is_killed_with_its_program(tmp_path):
     rules = [ds.restart(ds.when.failed())]
     begun = time.monotonic()
-    result = ds.run(stubborn, rules=rules, seed=0, executor="local", parallel=1, step_timeout=1.0, journal=tmp_path / "j.db")
+    result = ds.run(
+        stubborn, rules=rules, seed=0, executor="local", parallel=1, step_timeout=1.0, journal=tmp_path / "j.db"
+    )
     assert result.succeeded and result.returned == 2 and time.monotonic() - begun < 20
     assert [attempt.state for attempt in result.attempts] == ["failed", "succeeded"]
 
@@ -151,7 +165,15 @@ def slow(folder):
             attempt.fail("not this one")
         return attempt.number
 
-    return ds.run(body, rules=[ds.restart(ds.when.failed())], seed=3, checkpoint=EVERY, executor="local", parallel=2, journal=folder / "j.db")
+    return ds.run(
+        body,
+        rules=[ds.restart(ds.when.failed())],
+        seed=3,
+        checkpoint=EVERY,
+        executor="local",
+        parallel=2,
+        journal=folder / "j.db",
+    )
 
 
 def killed_driver(folder, after):
@@ -172,7 +194,9 @@ def test_a_killed_driver_goes_on_where_it_was(tmp_path, elsewhere, after):  # no
     one, two = (
         {
             (names[row["attempt"]], row["step"]): row["draw"]
-            for names in [{attempt["id"]: attempt["number"] for attempt in ds.Journal(folder / "j.db").rows("attempts")}]
+            for names in [
+                {attempt["id"]: attempt["number"] for attempt in ds.Journal(folder / "j.db").rows("attempts")}
+            ]
             for row in ds.Journal(folder / "j.db").rows("steps")
         }
         for folder in (tmp_path / "one", tmp_path / "two")

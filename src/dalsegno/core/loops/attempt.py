@@ -105,9 +105,7 @@ class Attempt:
         else:
             for name, piece in self.kept.items():
                 if name not in pieces:
-                    raise SnapshotError(
-                        f"{name!r} was kept after that snapshot was taken: it cannot be put back"
-                    )
+                    raise SnapshotError(f"{name!r} was kept after that snapshot was taken: it cannot be put back")
                 load_into(name, piece, pieces[name])
         self.course.load(state["course"])
         self.conductor.machine.skipped = self.course.skipped
@@ -189,9 +187,7 @@ class Attempt:
     def snapshot(self, name: str) -> None:
         """Save a snapshot under a name at the next boundary; it is never removed by retention."""
         if self.conductor.saver is None:
-            raise UsageError(
-                "attempt.snapshot(...): this run has no snapshots; give it a journal or a checkpoint="
-            )
+            raise UsageError("attempt.snapshot(...): this run has no snapshots; give it a journal or a checkpoint=")
         self.conductor.saver.label = name
         self.conductor.call_attention()
 

@@ -165,15 +165,11 @@ class Conductor:
             if held is not None and self.saver is not None:
                 reader = self.saver.open(held)
                 if reader is None:
-                    raise SnapshotError(
-                        f"snapshot {held.name}, which this attempt was to begin from, is damaged"
-                    )
+                    raise SnapshotError(f"snapshot {held.name}, which this attempt was to begin from, is damaged")
                 self.subject.load(reader.get("process"))
                 self.restore_generators(reader)
             self.reset_seconds = now - self.last
-            self.machine.start(
-                seed, origin, seconds=self.reset_seconds, base=0 if held is None else held.step
-            )
+            self.machine.start(seed, origin, seconds=self.reset_seconds, base=0 if held is None else held.step)
             self.next_attempt = None
             self.open_lane()
             self.stream.send(
@@ -187,9 +183,7 @@ class Conductor:
             self.landing = None
             self.open_lane()
             trace = self.machine.trace
-            self.stream.send(
-                events.AttemptStarted(trace.attempt.number, trace.attempt.steps, "resumed", True)
-            )
+            self.stream.send(events.AttemptStarted(trace.attempt.number, trace.attempt.steps, "resumed", True))
         self.last = time.perf_counter()
         self.plan_attention(self.last)
 
@@ -235,9 +229,7 @@ class Conductor:
     def open_lane(self) -> None:
         self.open_branch()
         if self.redo is not None:
-            self.redo.follow(
-                self.journal.read_rows(self.attempt_id, self.branch_id, self.machine.trace.attempt.steps)
-            )
+            self.redo.follow(self.journal.read_rows(self.attempt_id, self.branch_id, self.machine.trace.attempt.steps))
             if self.redo.over:
                 self.redo = None
 
@@ -247,9 +239,7 @@ class Conductor:
         """A step has been reported: decide, save if nothing fired, carry out."""
         if type(report) is not Report and not isinstance(report, Report):
             return self.failed(
-                ReportError(
-                    f"the step returned a {type(report).__name__}: expected ds.Report(metrics={{...}})"
-                )
+                ReportError(f"the step returned a {type(report).__name__}: expected ds.Report(metrics={{...}})")
             )
         now = perf_counter()
         seconds = now - self.last
@@ -291,9 +281,7 @@ class Conductor:
         self.note_paid(perf_counter())
         if self.probing and at == "report":
             self.probing = False
-            step_again(
-                self, self.machine.trace.report, self.machine.trace.attempt.seconds - self.reset_seconds
-            )
+            step_again(self, self.machine.trace.report, self.machine.trace.attempt.seconds - self.reset_seconds)
         if isinstance(outcome, Ask):
             self.asking = at
             return outcome
@@ -378,13 +366,14 @@ class Conductor:
         """What was really done in this program since it was last noted."""
         trace = self.machine.trace
         cost = {}
-        for unit, total in trace.cost.items():  # what calls cost was noted when they were made, and replayed ones are free
+        for (
+            unit,
+            total,
+        ) in trace.cost.items():  # what calls cost was noted when they were made, and replayed ones are free
             new = total - self.paid_cost.get(unit, 0.0) - self.call_costs.get(unit, 0.0)
             if new > 0:
                 cost[unit] = new
-        self.journal.add_paid(
-            seconds=now - self.paid_since, steps=max(trace.steps - self.paid_steps, 0), cost=cost
-        )
+        self.journal.add_paid(seconds=now - self.paid_since, steps=max(trace.steps - self.paid_steps, 0), cost=cost)
         self.mark_paid(now)
 
     def mark_paid(self, now: float) -> None:
@@ -401,9 +390,9 @@ class Conductor:
 
     def interrupt(self) -> None:
         """A signal has come: save the state of this boundary and leave as it asks."""
-        if self.saver is not None and self.result is None and self.is_ready and self.redo is None:
-            if self.machine.trace.attempt.status == "running":
-                self.saver.save("request")
+        going = self.result is None and self.is_ready and self.machine.trace.attempt.status == "running"
+        if self.saver is not None and going and self.redo is None:
+            self.saver.save("request")
         self.journal.flush()
         self.note_paid(time.perf_counter())
         raise self.interruptions.leave()

@@ -28,15 +28,9 @@ class Call:
 
 
 def way_of(iterable: Any) -> str:
-    if callable(getattr(iterable, "state_dict", None)) and callable(
-        getattr(iterable, "load_state_dict", None)
-    ):
+    if callable(getattr(iterable, "state_dict", None)) and callable(getattr(iterable, "load_state_dict", None)):
         return "state"
-    if (
-        hasattr(iterable, "__getitem__")
-        and hasattr(iterable, "__len__")
-        and not isinstance(iterable, Mapping)
-    ):
+    if hasattr(iterable, "__getitem__") and hasattr(iterable, "__len__") and not isinstance(iterable, Mapping):
         return "index"
     return "count"
 
@@ -115,11 +109,7 @@ class Course:
                 self.to_draw -= 1
                 await anext(self.iterator, DONE)
             try:
-                item = (
-                    await self.iterator.__anext__()
-                    if hasattr(self.iterator, "__anext__")
-                    else next(self.iterator)
-                )
+                item = await self.iterator.__anext__() if hasattr(self.iterator, "__anext__") else next(self.iterator)
             except (StopIteration, StopAsyncIteration):
                 self.end_epoch()
                 continue

@@ -89,9 +89,7 @@ def open_target(conductor: Conductor, decision: Decision) -> Any:
             if reader is not None:
                 return reader
         objective = snapshot_objective(conductor.machine)
-        decision.target = choose(
-            conductor.machine.ledger, attempt.number, attempt.steps, action.to, objective
-        )
+        decision.target = choose(conductor.machine.ledger, attempt.number, attempt.steps, action.to, objective)
         if decision.target is not None:
             own = decision.changes[len(decision.changes) - decision.own :]
             decision.changes = [*conductor.machine.changes[decision.target.changes :], *own]
@@ -102,9 +100,7 @@ def give_up(conductor: Conductor, decision: Decision, at: str) -> Instruction | 
     why = f"{decision.rule}: every snapshot to go back to is damaged"
     return decide(
         conductor,
-        Decision(
-            Stop(why), decision.rule, decision.index, decision.step, decision.attempt, why, succeeded=False
-        ),
+        Decision(Stop(why), decision.rule, decision.index, decision.step, decision.attempt, why, succeeded=False),
         at,
     )
 

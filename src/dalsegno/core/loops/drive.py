@@ -158,9 +158,7 @@ def run_plan(plan: Plan, **options: Any) -> Result:
             asyncio.get_running_loop()
         except RuntimeError:
             return asyncio.run(arun_plan(plan, **options))
-        raise UsageError(
-            "an event loop is running here: use `await ds.arun(...)` for an asynchronous process"
-        )
+        raise UsageError("an event loop is running here: use `await ds.arun(...)` for an asynchronous process")
     conductor = open_run(plan, **options)
     token = CURRENT.set(conductor)
     try:

@@ -38,9 +38,7 @@ def end_attempt_row(conductor: Conductor) -> None:
         reset_seconds=conductor.reset_seconds,
         summary=row,
     )
-    conductor.stream.send(
-        events.AttemptEnded(summary.number, summary.state, conductor.machine.trace.attempt.steps)
-    )
+    conductor.stream.send(events.AttemptEnded(summary.number, summary.state, conductor.machine.trace.attempt.steps))
 
 
 def savable(conductor: Conductor, returned: Any) -> Any:
@@ -69,9 +67,7 @@ def check_names(conductor: Conductor) -> None:
         for name in bound.rule.condition.metric_names():
             if name not in seen and conductor.machine.trace.steps:
                 known = ", ".join(seen) or "none at all"
-                conductor.warn(
-                    f"{name!r}, which {bound.name} waits for, was never reported; reported were: {known}"
-                )
+                conductor.warn(f"{name!r}, which {bound.name} waits for, was never reported; reported were: {known}")
 
 
 def finish(conductor: Conductor, decision: Decision) -> None:

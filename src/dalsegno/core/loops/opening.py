@@ -133,8 +133,7 @@ def open_journaled(
     if refused:
         writer.close()
         raise ChangedError(
-            f"run {plan.run_name!r} (seed {plan.seed}) in {path} was made otherwise: "
-            + identity.explain(refused)
+            f"run {plan.run_name!r} (seed {plan.seed}) in {path} was made otherwise: " + identity.explain(refused)
         )
     if unlike:
         writer.set_identity(mine)

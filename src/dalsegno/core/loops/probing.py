@@ -67,20 +67,14 @@ def step_again(conductor: Conductor, report: Report, seconds: float) -> None:
         twin.load_state_dict(state["state"])
         generators.restore(conductor.first_generators)
         again = twin.step()
-        after = differing(
-            through_a_snapshot(subject.process.state_dict()), through_a_snapshot(twin.state_dict())
-        )
+        after = differing(through_a_snapshot(subject.process.state_dict()), through_a_snapshot(twin.state_dict()))
     except Exception:  # a process that cannot be copied cannot be probed; `dalsegno check` still can
         return
     finally:
         generators.restore(now)
     if not isinstance(again, Report):
         return
-    lost = [
-        f"metric {name!r}"
-        for name in report.metrics
-        if not same(report.metrics[name], again.metrics.get(name))
-    ]
+    lost = [f"metric {name!r}" for name in report.metrics if not same(report.metrics[name], again.metrics.get(name))]
     lost += [path.removeprefix("state.") for path in after]
     if lost:
         conductor.warn(

@@ -95,9 +95,7 @@ def serve(driver: Driver, runner: Runner, method: str, args: list[Any], options:
     if method == "events":
         return events_of(driver, runner)
     if method == "snapshot_row":
-        return next(
-            row for row in driver.writer.events() if row["kind"] == "snapshot" and row["id"] == args[0]
-        )
+        return next(row for row in driver.writer.events() if row["kind"] == "snapshot" and row["id"] == args[0])
     if method == "read_rows":
         return [list(row) for row in driver.writer.read_rows(*args)]
     if method == "call_begin":
@@ -126,9 +124,7 @@ def events_of(driver: Driver, runner: Runner) -> list[dict[str, Any]]:
     history = []
     for row in driver.writer.events():
         if (row["kind"] == "attempt" and row["id"] == runner.row) or (
-            row["kind"] != "attempt"
-            and row["attempt"] == runner.row
-            and not row.get("action", {}).get("driver")
+            row["kind"] != "attempt" and row["attempt"] == runner.row and not row.get("action", {}).get("driver")
         ):
             history.append(row)
     return history

@@ -101,9 +101,7 @@ def load_summaries(conductor: Conductor, history: Sequence[Mapping[str, Any]], b
     ]
 
 
-def set_abandoned(
-    machine: Machine, decisions: Sequence[Mapping[str, Any]], numbers: Mapping[int, int]
-) -> None:
+def set_abandoned(machine: Machine, decisions: Sequence[Mapping[str, Any]], numbers: Mapping[int, int]) -> None:
     """Mark the snapshots that an applied roll back has left behind."""
     for event in decisions:
         if event["action"]["verb"] != "roll back":
@@ -122,9 +120,7 @@ def resume(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> str:
     machine = conductor.machine
     by_id = {entry.id: entry for entry in machine.ledger}
     acknowledged = any(row["kind"] == "snapshot" for row in history)
-    extended = (
-        conductor.journal.run.get("outcome") is not None
-    )  # it had ended once, and its limits have moved since
+    extended = conductor.journal.run.get("outcome") is not None  # it had ended once, and its limits have moved since
     stopped = None  # a stop whose final state is not saved: the steps before it are done again
     for place in range(len(history) - 1, -1, -1):
         event = history[place]
@@ -173,22 +169,14 @@ def resume(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> str:
             "to begin this run again from scratch, run it with fresh=True (on the command line --fresh)"
         )
     enter(conductor, attempts[-1])
-    conductor.warn(
-        "the run was interrupted before its first snapshot was acknowledged: it begins again from scratch"
-    )
+    conductor.warn("the run was interrupted before its first snapshot was acknowledged: it begins again from scratch")
     redo_from(conductor, history, -1, attempts[-1])
     return "resumed"
 
 
-def redo_from(
-    conductor: Conductor, history: Sequence[Mapping[str, Any]], place: int, row: Mapping[str, Any]
-) -> None:
+def redo_from(conductor: Conductor, history: Sequence[Mapping[str, Any]], place: int, row: Mapping[str, Any]) -> None:
     """What the journal knows of the time after ``place`` is done again and held against it."""
-    later = [
-        event
-        for event in history[place + 1 :]
-        if event["kind"] == "decision" and event["attempt"] == row["id"]
-    ]
+    later = [event for event in history[place + 1 :] if event["kind"] == "decision" and event["attempt"] == row["id"]]
     conductor.redo = Redo(later)
 
 
@@ -258,9 +246,7 @@ def close_from_journal(conductor: Conductor, event: Mapping[str, Any], row: Mapp
     machine.load(event["state"], seed=row["seed"], origin=Origin.from_dict(row["origin"]))
     attempt, told = machine.trace.attempt, event["action"].get("failure")
     attempt.status = event["action"]["status"]
-    attempt.failure = (
-        None if told is None else Failure(tuple(told["types"]), told["message"], told["traceback"])
-    )
+    attempt.failure = None if told is None else Failure(tuple(told["types"]), told["message"], told["traceback"])
     machine.close_attempt()
     machine.trace.load(event["state"]["run"])
     end_attempt_row(conductor)
@@ -353,9 +339,7 @@ def begin_from(conductor: Conductor, entry: Held, reader: Any, history: Sequence
             number, seed, origin.to_dict(), started_from=entry.id, verified=True
         )
         conductor.attempt_number_of_row = number
-        conductor.branch_id = conductor.journal.begin_branch(
-            conductor.attempt_id, 0, None, entry.step, "start", None
-        )
+        conductor.branch_id = conductor.journal.begin_branch(conductor.attempt_id, 0, None, entry.step, "start", None)
         conductor.branch_number = 0
         conductor.began_from = entry.id
     engine = reader.get("engine")
@@ -390,11 +374,7 @@ def extend_run(conductor: Conductor, history: Sequence[Mapping[str, Any]]) -> st
     if isinstance(outcome, Decision):
         decide(conductor, outcome, "failure" if status == "failed" else "end")
         return "extended"
-    own = [
-        entry
-        for entry in machine.ledger
-        if entry.attempt == row["number"] and entry.sound and not entry.abandoned
-    ]
+    own = [entry for entry in machine.ledger if entry.attempt == row["number"] and entry.sound and not entry.abandoned]
     newest = max(own, key=lambda entry: entry.order, default=None)
     reader = None if newest is None or conductor.saver is None else conductor.saver.open(newest)
     if reader is None:

@@ -115,17 +115,13 @@ class RemoteWriter:
     def read_rows(self, attempt_id: int, branch_id: int, after_step: int) -> Iterator[Any]:
         return (tuple(row) for row in self.ask("read_rows", attempt_id, branch_id, after_step))
 
-    def call_begin(
-        self, attempt: int, branch: int, step: int, key: str, inputs: str, held: Any = None
-    ) -> Call:
+    def call_begin(self, attempt: int, branch: int, step: int, key: str, inputs: str, held: Any = None) -> Call:
         return Call(*self.ask("call_begin", attempt, branch, step, key, inputs, held))
 
     def call_end(self, call: Call, value: object, cost: Mapping[str, float]) -> None:
         self.ask("call_end", call.id, value, dict(cost))
 
-    def add_paid(
-        self, *, seconds: float = 0.0, steps: int = 0, cost: Mapping[str, float] | None = None
-    ) -> None:
+    def add_paid(self, *, seconds: float = 0.0, steps: int = 0, cost: Mapping[str, float] | None = None) -> None:
         self.ask("add_paid", seconds=seconds, steps=steps, cost=dict(cost or {}))
 
     def end_run(self, *, state: str, outcome: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ The driver is the ``apsw`` wheel and not the standard library's ``sqlite3``.  Se
 SQLite had a race between writers and checkpointers (the WAL-reset bug) that can corrupt a file; it was fixed in 3.51.3,
 ``sqlite3`` uses whatever library the system has (3.40.1 on Debian 12), and the wheel brings its own (3.54).  Speed does
 not decide: both take about 100 microseconds of processor time for a commit and then wait for the disk
-(``benchmarks/journal.py`` prints both).
+(``benchmarks/bench_journal.py`` prints both).
 
 What this leaves to the user: a POSIX lock goes when *any* descriptor of a file is closed, so a program that is writing
 a journal must not open that file by other means at the same time (``shutil.copy``, ``sqlite3.connect``); other programs

@@ -1,4 +1,4 @@
-"""python benchmarks/journal.py [--quick] [--folder DIRECTORY]
+"""python benchmarks/bench_journal.py [--quick] [--folder DIRECTORY]
 
 What the journal costs: a step (three metrics, amortised), a decision made durable, a costly call journaled. Each beside a
 peer in the same run: the same statements through the standard library's sqlite3, a row of JSON a step, DBOS on SQLite.

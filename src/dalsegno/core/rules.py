@@ -41,14 +41,26 @@ class Rule:
         return self.name or f"{self.action.verb} when {self.condition}"
 
 
-def stop(when: object, *, reason: str = "", restore: Target | str | None = None, name: str | None = None) -> Rule:
+def stop(
+    when: object,
+    *,
+    reason: str = "",
+    restore: Target | str | None = None,
+    succeeded: bool | None = None,
+    name: str | None = None,
+) -> Rule:
     """End the run when ``when`` is true; ``restore="best"`` puts the best snapshot's state back first.
+
+    ``succeeded`` says whether the run then counts as a success (exit code 0) or not (3); by default it does unless the
+    attempt has failed.
 
     >>> import dalsegno as ds
     >>> print(ds.stop(ds.when.spent(steps=100)))
     stop when spent(steps=100)
     """
-    return Rule(condition(when), Stop(reason, None if restore is None else target(restore)), name)
+    if succeeded not in (None, True, False):
+        raise UsageError(f"succeeded={succeeded!r}: expected True, False or None (unless the attempt has failed)")
+    return Rule(condition(when), Stop(reason, None if restore is None else target(restore), succeeded), name)
 
 
 def restart(

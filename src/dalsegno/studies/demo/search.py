@@ -70,7 +70,7 @@ def instance(order: int, holes: int, seed: int) -> Any:
 def rules_of(task: Task) -> list[Any]:
     import dalsegno as ds
 
-    given_up = ds.Rule(ds.when.spent(nodes=task.setting.cap), ds.Stop("given up", succeeded=False))
+    given_up = ds.stop(ds.when.spent(nodes=task.setting.cap), reason="given up", succeeded=False)
     if task.policy == FIXED:
         return [given_up, ds.policies.FixedCutoff(task.cutoff, of="nodes")]
     if task.policy == LUBY:

@@ -35,12 +35,7 @@ LIGHT_PARTS = SPINE | {"report", "cli", "catalog.py", "__init__.py", "__main__.p
 BANNED_NAMES = {"util", "utils", "helper", "helpers", "misc", "manager", "common", "base_v2"}
 LONGEST = 400
 # Files that may be longer, each with the reason.
-LONGER: dict[str, str] = {
-    "src/dalsegno/core/loops/conductor.py": "the steps between two steps; the parts that could leave have left",
-    "src/dalsegno/core/loops/portfolio.py": "the driver with its taking up; to be split there",
-    "src/dalsegno/core/loops/taking_up.py": "every way in which a run can have been left; to be split by way",
-    "src/dalsegno/core/machine.py": "the machine's inputs and state; answers have a file of their own",
-}
+LONGER: dict[str, str] = {}
 TEXTS = {
     ".py",
     ".md",

@@ -23,7 +23,7 @@ def answer(machine: Machine, bound: Bound, action: Action, escalated: bool = Fal
         if attempt.status != "running":
             return None
         change = Change(bound.index, "change", attempt.steps, escalated=escalated, named=bound.named(action.change))
-        return machine.decision(bound, action, bound.name, changes=[change], own=1, escalated=escalated)
+        return decision_of(machine, bound, action, bound.name, changes=[change], own=1, escalated=escalated)
     if isinstance(action, RollBack):
         return answer_roll_back(machine, bound, action)
     if isinstance(action, Restart):
@@ -34,7 +34,7 @@ def answer(machine: Machine, bound: Bound, action: Action, escalated: bool = Fal
         chosen = None
         if action.restore is not None:
             chosen = best_restorable(machine, action.restore)
-        return machine.decision(bound, action, reason, succeeded=won, target=chosen, escalated=escalated)
+        return decision_of(machine, bound, action, reason, succeeded=won, target=chosen, escalated=escalated)
     raise TypeError(f"{bound.name} answered {action!r}: expected one of the five actions")
 
 
@@ -71,7 +71,7 @@ def answer_roll_back(machine: Machine, bound: Bound, action: RollBack) -> Decisi
         first = max(attempt.steps - 1 + machine.skipped - (action.skip - 1) // 2, 0)
         new.append(Change(bound.index, "skip", attempt.steps, (first, first + action.skip)))
     again = machine.changes[chosen.changes :]
-    return machine.decision(bound, action, bound.name, target=chosen, changes=[*again, *new], own=len(new))
+    return decision_of(machine, bound, action, bound.name, target=chosen, changes=[*again, *new], own=len(new))
 
 
 def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: bool) -> Decision | None:
@@ -86,8 +86,8 @@ def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: b
     if held is None and origin.kind in ("snapshot", "prefix"):
         machine.stood_down.append((bound, f"{bound.name}: there is no sound snapshot for {origin}"))
         return None
-    return machine.decision(
-        bound, action, bound.name, origin=origin, target=held, wait=float(wait), escalated=escalated
+    return decision_of(
+        machine, bound, action, bound.name, origin=origin, target=held, wait=float(wait), escalated=escalated
     )
 
 
@@ -111,3 +111,22 @@ def snapshot_objective(machine: Machine) -> tuple[str, str]:
     if machine.objective is not None and not any(e.value is not None for e in machine.ledger):
         return machine.objective[0], machine.objective[1]
     return "value", "max"
+
+
+def decision_of(machine: Machine, bound: Bound | None, action: Action, reason: str, **more: Any) -> Decision:
+    """A decision where the attempt is now, with what every rule saw; ``bound`` None where the engine itself decided."""
+    attempt = machine.trace.attempt
+    saw = [
+        {"rule": b.name, "saw": b.saw(machine.trace), "fired": b is bound, "true": b.index in machine.true}
+        for b in machine.bound
+    ]
+    return Decision(
+        action,
+        bound.name if bound is not None else f"the engine: {reason}",
+        bound.index if bound is not None else -1,
+        attempt.steps,
+        attempt.number,
+        reason,
+        saw,
+        **more,
+    )

@@ -7,15 +7,17 @@ The loops in ``core/loops`` drive it: :meth:`Machine.start` an attempt, :meth:`M
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite
+from math import inf
 from typing import Any, Protocol
 
-from dalsegno.core.actions import Action, Adapt, Continue, Restart, RollBack, Stop
-from dalsegno.core.answering import answer
-from dalsegno.core.bound import ATTEMPT, BOTH, Bound
-from dalsegno.core.conditions.base import Condition, Pending
+from dalsegno.core.actions import Adapt, Restart, RollBack, Stop
+from dalsegno.core.asking import ask_where_it_stopped, next_answer, settle
+from dalsegno.core.bound import Bound
+from dalsegno.core.conditions.base import Condition
 from dalsegno.core.decisions import DUE, Ask, Change, Decision, Outcome
 from dalsegno.core.ledger import Held
+from dalsegno.core.machine_state import load_attempt_state, load_state, state_of
+from dalsegno.core.objective import best_report, note_metric, note_value
 from dalsegno.core.process import Origin
 from dalsegno.core.report import Failure, Report, check_cost, number
 from dalsegno.core.rules import Rule
@@ -108,13 +110,13 @@ class Machine:
         if report.cost:
             self.charge(report.cost)
         if report.value is not None:
-            self.note_value(report)
+            note_value(self, report)
         elif self.metric:
             seen = metrics.get(self.metric)
             if seen is not None:
                 best = attempt.best
                 if best is None or self.sign * (seen - best.value) > self.min_delta:
-                    self.note_metric(seen, report)
+                    note_metric(self, seen, report)
         attempt.reports.append(report)
         if step - attempt.folded >= BLOCK:
             self.note_names()
@@ -135,38 +137,25 @@ class Machine:
             if step >= self.due_step or attempt.seconds >= self.due_seconds:
                 return DUE
             return None
-        return self.settle(fired or [])
+        return settle(self, fired or [])
 
     def fail(self, failure: Failure, seconds: float) -> Outcome:
         """The attempt failed in the middle of a step: no step is counted, its time is."""
-        trace = self.trace
-        trace.report = Report(status="failed", failure=failure)
-        trace.metrics = trace.report.metrics
-        self.pass_time(seconds)
-        self.note_end("failed", failure)
-        self.observe()
-        fired = []
-        for bound in self.folds:
-            truth = bound.fold(bound.state, trace)
-            if truth:
-                fired.append((bound, truth))
-        return self.settle(fired)
+        return self.end(Report(status="failed", failure=failure), seconds)
 
     def finish_body(self, returned: Any, seconds: float) -> Outcome:
         """The body of a loop ended or was left: a success without a step of its own."""
+        self.trace.attempt.returned = returned
+        return self.end(Report(status="succeeded"), seconds)
+
+    def end(self, report: Report, seconds: float) -> Outcome:
+        """The attempt ended between two steps, or in the middle of one, after ``seconds`` that are charged to it."""
         trace = self.trace
-        trace.report = Report(status="succeeded")
-        trace.metrics = trace.report.metrics
-        trace.attempt.returned = returned
+        trace.report, trace.metrics = report, report.metrics
         self.pass_time(seconds)
-        self.note_end("succeeded", None)
+        self.note_end(report.status, report.failure)
         self.observe()
-        fired = []
-        for bound in self.folds:
-            truth = bound.fold(bound.state, trace)
-            if truth:
-                fired.append((bound, truth))
-        return self.settle(fired)
+        return settle(self, [(bound, truth) for bound in self.folds if (truth := bound.fold(bound.state, trace))])
 
     def observe(self) -> None:
         """Let the policies that look at every step do so."""
@@ -191,21 +180,6 @@ class Machine:
             for unit, amount in cost.items():
                 totals[unit] = totals.get(unit, 0.0) + amount
 
-    def note_value(self, report: Report) -> None:
-        attempt = self.trace.attempt
-        value = report.value = number("value", "value", report.value)
-        if isfinite(value) and (attempt.value is None or value > attempt.value):
-            attempt.value = value
-            attempt.best = Best(value, attempt.number, attempt.steps, "value", dict(report.metrics))
-
-    def note_metric(self, figure: float, report: Report) -> None:
-        attempt = self.trace.attempt
-        if attempt.value is not None or not isfinite(figure):
-            return
-        best = attempt.best
-        if best is None or self.sign * (figure - best.value) > self.min_delta:
-            attempt.best = Best(figure, attempt.number, attempt.steps, self.metric, dict(report.metrics))
-
     def note_end(self, status: str, failure: Failure | None) -> None:
         trace = self.trace
         attempt = trace.attempt
@@ -221,93 +195,16 @@ class Machine:
 
     # -- deciding -----------------------------------------------------------------------------------------------
 
-    def settle(self, fired: list[tuple[Bound, Any]]) -> Outcome:
-        """Ask the policies in order; the first that answers wins."""
-        self.true = {bound.index for bound, _ in fired}
-        if self.has_policies:
-            true = {bound.index: truth for bound, truth in fired}
-            self.queue = [(b, true.get(b.index)) for b in self.bound if b.policy is not None or b.index in true]
-        else:
-            self.queue = fired
-        self.stood_down = []
-        return self.next_answer()
-
-    def next_answer(self) -> Outcome:
-        while self.queue:
-            bound, truth = self.queue.pop(0)
-            if isinstance(truth, Pending):
-                return Ask(truth.judge, bound.index, truth)
-            action = bound.rule.action if bound.rule is not None else bound.policy.decide(self.trace)
-            if action is None:
-                continue
-            if isinstance(action, Continue):
-                if self.trace.attempt.status == "running":
-                    self.queue = []
-                    return self.undisturbed()
-                continue
-            decision = answer(self, bound, action)
-            if decision is not None:
-                self.queue = []
-                return decision
-        return self.unanswered()
-
     def reply(self, ask: Ask, answer: bool | None) -> Outcome:
         """The judge has answered."""
         truth = ask.pending.then(answer)
         if truth:
             self.queue.insert(0, (self.bound[ask.rule], truth))
-        return self.next_answer()
+        return next_answer(self)
 
     def ask_again(self, saw: Sequence[dict[str, Any]], status: str, failure: Failure | None) -> Outcome:
         """Ask the rules anew where a run had stopped, now that limits have moved; conditions with state keep their truth."""
-        trace = self.trace
-        if status == "running":
-            trace.ended -= 1
-        trace.attempt.status, trace.attempt.failure = status, failure
-        self.queue, self.stood_down = [], []
-        for bound, seen in zip(self.bound, saw, strict=True):
-            if bound.rule is None or not seen["true"]:
-                continue
-            leaves = list(bound.rule.condition.leaves())
-            if all(leaf.limits for leaf in leaves) and not bound.fold(bound.state, trace):
-                continue
-            self.queue.append((bound, True))
-        self.true = {bound.index for bound, _ in self.queue}
-        return self.next_answer()
-
-    def undisturbed(self) -> Outcome:
-        attempt = self.trace.attempt
-        return DUE if attempt.steps >= self.due_step or attempt.seconds >= self.due_seconds else None
-
-    def unanswered(self) -> Outcome:
-        attempt = self.trace.attempt
-        if self.stood_down:
-            bound, why = self.stood_down[0]
-            return self.decision(bound, Stop(why), why, succeeded=False)
-        if attempt.status == "running":
-            return self.undisturbed()
-        if attempt.status == "succeeded":
-            return self.decision(None, Stop("succeeded"), "succeeded")
-        failure = attempt.failure
-        why = "failed" if failure is None else f"failed with {failure.type}: {failure.message}"
-        return self.decision(None, Stop(why), why, succeeded=False, unanswered=failure is not None)
-
-    def decision(self, bound: Bound | None, action: Action, reason: str, **more: Any) -> Decision:
-        attempt = self.trace.attempt
-        saw = [
-            {"rule": b.name, "saw": b.saw(self.trace), "fired": b is bound, "true": b.index in self.true}
-            for b in self.bound
-        ]
-        return Decision(
-            action,
-            bound.name if bound is not None else f"the engine: {reason}",
-            bound.index if bound is not None else -1,
-            attempt.steps,
-            attempt.number,
-            reason,
-            saw,
-            **more,
-        )
+        return ask_where_it_stopped(self, saw, status, failure)
 
     # -- carrying out -------------------------------------------------------------------------------------------
 
@@ -343,33 +240,16 @@ class Machine:
 
     def load_attempt(self, engine: dict[str, Any]) -> None:
         """Put the attempt's own state back to what a snapshot has; what is of the run stays."""
-        self.trace.attempt.load(engine["attempt"])
-        for bound, saved in zip(self.bound, engine["rules"], strict=True):
-            bound.load(saved, ATTEMPT)
+        load_attempt_state(self, engine)
 
     def close_attempt(self, state: str | None = None) -> AttemptSummary:
         """The current attempt has ended; its summary joins the trace."""
         self.note_names()
         trace = self.trace
         attempt = trace.attempt
-        own = attempt.status != "running" and state is None
         if attempt.status == "running":
             trace.ended += 1
-        summary = AttemptSummary(
-            attempt.number,
-            state or (attempt.status if own else "cut"),
-            not own,
-            attempt.steps - attempt.base,
-            attempt.seconds,
-            dict(attempt.cost),
-            attempt.value,
-            attempt.best,
-            {name: figures.last for name, figures in attempt.metrics.items()},
-            attempt.failure,
-            attempt.returned,
-            seed=attempt.seed,
-            origin=attempt.origin,
-        )
+        summary = AttemptSummary.of(attempt, state)
         trace.attempts.append(summary)
         return summary
 
@@ -387,51 +267,17 @@ class Machine:
 
     def best(self) -> Best | None:
         """The best report of the run so far, on the line that counts."""
-        bests = [summary.best for summary in self.trace.attempts]
-        if not self.trace.attempts or self.trace.attempts[-1].number != self.trace.attempt.number:
-            bests.append(self.trace.attempt.best)
-        found: Best | None = None
-        for best in bests:
-            if best is None:
-                continue
-            if found is None or (found.metric != "value" and best.metric == "value"):
-                found = best
-            elif best.metric == found.metric:
-                sign = 1.0 if best.metric == "value" else self.sign
-                if sign * (best.value - found.value) > 0:
-                    found = best
-        return found
+        return best_report(self)
 
     # -- state --------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         """Everything but the ledger and the summaries of ended attempts, which the journal keeps as rows."""
-        self.note_names()
-        trace = self.trace
-        return {
-            "run": trace.state(),
-            "attempt": trace.attempt.state(),
-            "number": trace.attempt.number,
-            "rules": [bound.saved() for bound in self.bound],
-            "changes": [change.to_list() for change in self.changes],
-            "counters": {str(index): list(counter) for index, counter in self.counters.items()},
-            "failures": list(self.failures),
-            "save_seconds": self.save_seconds,
-        }
+        return state_of(self)
 
     def load(self, state: dict[str, Any], *, seed: int, origin: Origin) -> None:
         """Put back everything that :meth:`state` gave, of both scopes."""
-        trace = self.trace
-        trace.load(state["run"])
-        trace.attempt = Attempt(int(state["number"]), seed, origin)
-        trace.attempt.load(state["attempt"])
-        for bound, saved in zip(self.bound, state["rules"], strict=True):
-            bound.load(saved, BOTH)
-        self.changes = [Change.from_list(change) for change in state["changes"]]
-        self.counters = {int(index): list(counter) for index, counter in state["counters"].items()}
-        self.failures = list(state["failures"])
-        self.save_seconds = state["save_seconds"]
-        self.plan_snapshot()
+        load_state(self, state, seed, origin)
 
 
 def all_conditions(rules: Sequence[Any]) -> list[Condition]:

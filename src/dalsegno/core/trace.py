@@ -68,6 +68,26 @@ class AttemptSummary:
     seed: int = 0
     origin: Origin = field(default_factory=Origin)
 
+    @classmethod
+    def of(cls, attempt: Attempt, state: str | None = None) -> AttemptSummary:
+        """The summary of an attempt that is over: censored unless it ended by itself and no other ``state`` is told."""
+        own = attempt.status != "running" and state is None
+        return cls(
+            attempt.number,
+            state or (attempt.status if own else "cut"),
+            not own,
+            attempt.steps - attempt.base,
+            attempt.seconds,
+            dict(attempt.cost),
+            attempt.value,
+            attempt.best,
+            {name: figures.last for name, figures in attempt.metrics.items()},
+            attempt.failure,
+            attempt.returned,
+            seed=attempt.seed,
+            origin=attempt.origin,
+        )
+
 
 class Attempt:
     """The current attempt as rules see it: everything here goes back with a roll back."""

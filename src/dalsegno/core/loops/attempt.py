@@ -7,6 +7,7 @@ from typing import Any
 
 from dalsegno.core.actions import Stop
 from dalsegno.core.errors import BOOKKEEPING, SnapshotError, UsageError
+from dalsegno.core.loops.beginning import begin, make_ready, start_failed
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.course import DONE, Course
 from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction
@@ -52,7 +53,7 @@ class Attempt:
         self.unclaimed: dict[str, Any] = {}
         self.last_only = False  # the run is over: code runs once more to have its final state, without a step
         self.gone_back_outside = False
-        begun = conductor.begin() if conductor.result is None else None
+        begun = begin(conductor) if conductor.result is None else None
         source = begun if begun is not None else conductor.machine.trace.attempt
         self.number, self.seed, self.origin = source.number, source.seed, source.origin
         conductor.subject = self
@@ -218,7 +219,7 @@ class Attempt:
             return False  # an epoch that was finished before
         if landing is not None or state is not None:
             conductor.is_ready = True
-        conductor.ready()
+        make_ready(conductor)
         why = self.course.can_return()
         if why is not None and any(
             type(bound.rule.action).__name__ == "RollBack" for bound in conductor.machine.folds if bound.rule
@@ -269,7 +270,7 @@ class Attempt:
         if self.ended is not None:
             return AGAIN if self.gone_back_outside else ENDED
         if not self.conductor.is_ready:
-            self.conductor.ready()
+            make_ready(self.conductor)
         instruction = answer(self.conductor, self.close_step())
         if instruction is None:
             if self.pending is not None:
@@ -291,7 +292,7 @@ class Attempt:
         if not self.conductor.is_ready:
             if self.conductor.landing is not None or isinstance(error, UsageError):
                 raise error
-            self.conductor.start_failed()
+            start_failed(self.conductor)
         instruction = answer(self.conductor, self.conductor.failed(error))
         if instruction is ENDED:
             self.end()

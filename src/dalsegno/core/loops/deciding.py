@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core import events
@@ -13,9 +13,12 @@ from dalsegno.core.decisions import Change, Decision
 from dalsegno.core.ledger import choose
 from dalsegno.core.loops.ending import end_attempt_row
 from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction, Landing
+from dalsegno.core.loops.landing import apply_changes, land
+from dalsegno.core.process import Origin
 
 if TYPE_CHECKING:
     from dalsegno.core.loops.conductor import Conductor
+    from dalsegno.core.machine import Machine
 
 
 def decide(conductor: Conductor, decision: Decision, at: str, journaled: Any = None) -> Instruction | None:
@@ -68,7 +71,7 @@ def decide(conductor: Conductor, decision: Decision, at: str, journaled: Any = N
         )
     )
     if isinstance(decision.action, Adapt):
-        conductor.apply(decision.changes)
+        apply_changes(conductor, decision.changes)
         return None
     if isinstance(decision.action, RollBack):
         return go_back(conductor, decision, decision_id, reader, engine or {}, at)
@@ -118,7 +121,7 @@ def go_back(
     begin_branch(conductor, decision.target.step, "roll back", decision_id)
     landing = Landing(reader, engine, decision.changes, decision.target.step)
     if at == "report":
-        conductor.land(landing)
+        land(conductor, landing)
         conductor.open_lane()
         conductor.last = time.perf_counter()
         return AGAIN
@@ -196,3 +199,45 @@ def to_json(decision: Decision, at: str, status: str, made: Sequence[str] = ()) 
         "wait": decision.wait,
         "attempt": decision.attempt,
     }
+
+
+def decision_from(event: Mapping[str, Any], machine: Machine) -> Decision:
+    """A journaled decision, ready to be carried out again."""
+    data = event["action"]
+    target = next((entry for entry in machine.ledger if entry.id == data["target"]), None)
+    if target is not None and not target.sound:
+        twins = [
+            e
+            for e in machine.ledger
+            if e.sound and not e.abandoned and e.attempt == target.attempt and e.step == target.step
+        ]
+        target = twins[-1] if twins else target
+    action: Any
+    if data["index"] >= 0:
+        bound = machine.bound[data["index"]]
+        action = bound.rule.action if bound.rule is not None else None
+        if action is not None and data["escalated"]:
+            action = action.escalate
+    else:
+        action = None
+    if action is None or action.verb != data["verb"]:
+        action = {"adapt": Adapt("adapt"), "roll back": RollBack(), "restart": Restart()}.get(
+            data["verb"], Stop(data["reason"])
+        )
+    return Decision(
+        action,
+        event["rule"],
+        data["index"],
+        event["step"],
+        data["attempt"],
+        data["reason"],
+        list(event["saw"]),
+        target,
+        [Change.from_list(change) for change in data["changes"]],
+        data["own"],
+        None if data["origin"] is None else Origin.from_dict(data["origin"]),
+        data["wait"],
+        data["succeeded"],
+        data["unanswered"],
+        data["escalated"],
+    )

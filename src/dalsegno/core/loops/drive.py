@@ -12,7 +12,9 @@ from typing import Any
 from dalsegno.core import events
 from dalsegno.core.errors import BOOKKEEPING, UsageError
 from dalsegno.core.loops.attempt import Attempt
+from dalsegno.core.loops.beginning import begin, make_ready, start_failed
 from dalsegno.core.loops.conductor import Conductor
+from dalsegno.core.loops.ending import final_state
 from dalsegno.core.loops.instructions import AGAIN, ENDED
 from dalsegno.core.loops.judging import answer, answer_async
 from dalsegno.core.loops.opening import open_run
@@ -35,17 +37,17 @@ def run_process(plan: Plan, conductor: Conductor) -> None:
     subject = ProcessSubject(process)
     conductor.subject = subject
     step, boundary = process.step, conductor.boundary
-    while (attempt := conductor.begin()) is not None:
+    while (attempt := begin(conductor)) is not None:
         pause(conductor)
         try:
             process.reset(seed=attempt.seed, origin=attempt.origin)
         except BOOKKEEPING:
             raise
         except Exception as error:
-            conductor.start_failed()
+            start_failed(conductor)
             answer(conductor, conductor.failed(error))
             continue
-        conductor.ready()
+        make_ready(conductor)
         while True:
             try:
                 report = step()
@@ -64,24 +66,24 @@ def run_process(plan: Plan, conductor: Conductor) -> None:
 def resettle(conductor: Conductor) -> None:
     """A step raised and the attempt has gone back: put the state in place, as no step is running."""
     if conductor.landing is not None:
-        conductor.ready()
+        make_ready(conductor)
 
 
 async def run_process_async(plan: Plan, conductor: Conductor) -> None:
     """The same for a process whose methods may be coroutine functions."""
     process = process_of(plan)
     conductor.subject = ProcessSubject(process)
-    while (attempt := conductor.begin()) is not None:
+    while (attempt := begin(conductor)) is not None:
         await pause_async(conductor)
         try:
             await settled(process.reset(seed=attempt.seed, origin=attempt.origin))
         except BOOKKEEPING:
             raise
         except Exception as error:
-            conductor.start_failed()
+            start_failed(conductor)
             await answer_async(conductor, conductor.failed(error))
             continue
-        conductor.ready()
+        make_ready(conductor)
         while True:
             try:
                 report = await settled(process.step())
@@ -181,7 +183,7 @@ def restore_final(plan: Plan, conductor: Conductor) -> None:
     """A run that is over puts its final state into the user's own process, where it was saved; not a step is taken."""
     if plan.is_function or isinstance(plan.process, type):
         return
-    state = conductor.final_state()
+    state = final_state(conductor)
     if state is not None:
         plan.process.reset(seed=conductor.root_seed, origin=Origin())
         ProcessSubject(plan.process).load(state)
@@ -246,7 +248,7 @@ class Attempts:
         assert self.conductor is not None
         self.current = InlineAttempt(self, self.conductor)
         self.current.last_only = True
-        self.current.claim(self.conductor.final_state())
+        self.current.claim(final_state(self.conductor))
         self.current.ended = self.conductor.result.reason if self.conductor.result is not None else "ended"
         return self.current
 

@@ -1,4 +1,4 @@
-"""Ending: what is written when an attempt or a run is over."""
+"""Ending: what is written when an attempt or a run is over, and the state that it left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def end_attempt_row(conductor: Conductor) -> None:
     row = summary_to_dict(summary)
     row["returned"] = savable(conductor, summary.returned)
     now = time.perf_counter()
-    conductor.note_paid(now)
+    conductor.paid.note(now)
     failure = summary.failure
     conductor.journal.end_attempt(
         conductor.attempt_id,
@@ -103,3 +103,16 @@ def finish(conductor: Conductor, decision: Decision) -> None:
     outcome["returned"] = savable(conductor, outcome["returned"])
     conductor.journal.end_run(state=state, outcome=outcome)
     conductor.stream.send(events.RunEnded(state, decision.reason, by_rule))
+
+
+def final_state(conductor: Conductor) -> dict[str, Any] | None:
+    """The state at the end of a run that is over, where it was saved."""
+    if conductor.saver is None:
+        return None
+    sound = [entry for entry in conductor.machine.ledger if entry.sound and not entry.abandoned]
+    for entry in sorted(sound, key=lambda held: -held.order):
+        reader = conductor.saver.open(entry)
+        if reader is not None:
+            state: dict[str, Any] = reader.get("process")
+            return state
+    return None

@@ -81,7 +81,7 @@ def open_run(
         conductor.saver.store.sweep()
     conductor.promised_best = promised(rules, machine)
     how = take_up(conductor, extend) if not portfolio else taken_up_by_driver(conductor)
-    conductor.mark_paid(conductor.paid_since)
+    conductor.paid.mark(conductor.paid.since)
     if conductor.budget is not None:
         used, held = writer.calls_spent()
         conductor.budget.load_state_dict({"used": used, "held": held})

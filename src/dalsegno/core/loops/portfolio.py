@@ -13,26 +13,27 @@ from typing import Any
 
 from dalsegno.core import events
 from dalsegno.core.actions import Restart, RollBack, Stop
+from dalsegno.core.asking import settle
 from dalsegno.core.bound import Bound
 from dalsegno.core.decisions import Decision
-from dalsegno.core.errors import BOOKKEEPING, HungError, UnsavableError, UsageError
+from dalsegno.core.errors import UsageError
 from dalsegno.core.executors import Task, executor_of
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.deciding import to_json
 from dalsegno.core.loops.opening import open_run
+from dalsegno.core.loops.portfolio_endings import as_text, failed, hung
+from dalsegno.core.loops.portfolio_taking_up import take_up_attempts
 from dalsegno.core.loops.relaying import Runner, hear
-from dalsegno.core.loops.taking_up import attempts_of, decision_from, stored_result
-from dalsegno.core.loops.worker import Silent, is_of_run
-from dalsegno.core.machine import Machine, all_conditions
+from dalsegno.core.loops.taking_up import stored_result
+from dalsegno.core.loops.worker import is_of_run
+from dalsegno.core.machine import all_conditions
 from dalsegno.core.plan import Plan, is_async
 from dalsegno.core.process import Origin
-from dalsegno.core.report import Failure
 from dalsegno.core.result import Result, summary_from_dict
 from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.trace import Attempt
 
 POLL_SECONDS = 0.2
-BOOKKEEPING_BY_NAME = (*BOOKKEEPING, UnsavableError)
 GRACE = 2.0  # seconds beyond the step's own limit before a worker that sends nothing is killed
 
 
@@ -115,7 +116,7 @@ class Driver:
         for bound in self.machine.bound:
             if bound.policy is not None and hasattr(bound.policy, "observe"):
                 bound.policy.observe(self.trace)
-        outcome = self.machine.settle(fired) if fired or self.machine.has_policies else None
+        outcome = settle(self.machine, fired) if fired or self.machine.has_policies else None
         if isinstance(outcome, Decision) and outcome.index >= 0:
             return outcome
         return None
@@ -211,78 +212,7 @@ class Driver:
         self.trace.attempts.append(summary_from_dict(summary))
         self.conductor.stream.send(events.AttemptEnded(view.number, summary["state"], view.steps))
 
-    # -- attempts that end by themselves ------------------------------------------------------------------------
-
-    def ended(self, runner: Runner, outcome: dict[str, Any] | None, error: list[str] | None) -> None:
-        """A worker's attempt is over: the run's rules come first where they stand first in the list."""
-        self.runners.remove(runner)
-        runner.handle.kill()
-        if outcome is None:
-            kind, message, text = error or ["failure", "the worker gave no outcome", ""]
-            trouble = next((known for known in BOOKKEEPING_BY_NAME if known.__name__ == kind), None)
-            if trouble is not None:  # the worker's snapshots: no failure of its attempt, which goes on another time
-                raise trouble(message)
-            self.fail(runner, Failure((kind,), message, text))
-            return
-        summary = summary_from_dict(self.writer.summary(runner.row))
-        for name in outcome["names"]:
-            self.trace.names[name] = None
-        for message in outcome["warnings"]:
-            self.conductor.warn(f"attempt {runner.view.number}: {message}")
-        if outcome["verdict"] != "exact":
-            self.conductor.verdict = outcome["verdict"]
-        view = runner.view
-        view.status = summary.state if summary.state in ("succeeded", "failed") else "running"
-        view.value, view.returned, view.failure = summary.value, summary.returned, summary.failure
-        self.trace.ended += 1
-        own = self.decide(runner)
-        self.trace.attempts.append(summary)
-        event = {"action": outcome["decision"], "rule": outcome["rule"], "step": view.steps, "saw": []}
-        theirs = decision_from(event, Machine(self.plan.rules))
-        if own is not None and (theirs.index < 0 or own.index < theirs.index):
-            self.journal_decision(runner, own)
-            theirs = own
-        if isinstance(theirs.action, Restart):
-            self.start_next(theirs)
-        elif theirs.unanswered or (theirs.index < 0 and not theirs.succeeded):
-            self.failed.append(theirs.reason)
-        else:
-            self.stop(theirs)
-
-    def lost(self, runner: Runner) -> None:
-        """A worker's program is gone without a word: killed, or out of memory."""
-        self.runners.remove(runner)
-        code = getattr(runner.handle, "exit_code", None)
-        how = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
-        runner.handle.kill()
-        if code == HungError.exit_code and self.plan.step_timeout is not None:  # its own watchdog was the first
-            self.fail(runner, hung(self.plan.step_timeout))
-            return
-        self.fail(runner, Failure(("dalsegno.WorkerLost",), f"the program of the attempt was {how}"))
-
-    def fail(self, runner: Runner, failure: Failure) -> None:
-        """An attempt whose own program can no longer ask the rules has failed: the driver asks them all."""
-        row, _ = self.place(runner)
-        view = runner.view
-        self.trace.ended += 1
-        view.status, view.failure = "failed", failure
-        own = self.decide(runner)
-        asked = Machine([Silent(rule) if is_of_run(rule) else rule for rule in self.plan.rules])
-        asked.trace.attempt = Attempt(view.number)
-        theirs = asked.fail(failure, 0.0)
-        if own is not None and (not isinstance(theirs, Decision) or theirs.index < 0 or own.index < theirs.index):
-            theirs = own
-        if isinstance(theirs, Decision) and theirs.index >= 0:
-            self.journal_decision(runner, theirs)
-        self.close_row(row, view, {"state": "failed", "censored": False, "failure": as_text(failure)})
-        if isinstance(theirs, Decision) and isinstance(theirs.action, Restart):
-            self.start_next(theirs)
-        elif isinstance(theirs, Decision) and theirs.index >= 0 and isinstance(theirs.action, Stop):
-            self.stop(theirs)
-        else:
-            self.failed.append(f"failed with {failure.type}: {failure.message}")
-
-    # -- endings ------------------------------------------------------------------------------------------------
+    # -- the end ------------------------------------------------------------------------------------------------
 
     def stop(self, decision: Decision) -> None:
         """The run is over: whoever is still under way is cut."""
@@ -323,70 +253,13 @@ class Driver:
             for runner in [one for one in self.runners if now - one.last > seconds(limit) + GRACE]:
                 self.runners.remove(runner)
                 runner.handle.kill()
-                self.fail(runner, hung(limit))
+                failed(self, runner, hung(limit))
         if now - self.conductor.paid_since > 0.5:
             self.writer.add_paid(seconds=now - self.conductor.paid_since)
             self.conductor.paid_since = now
             self.writer.flush()
         if self.conductor.interruptions.received is not None:
             self.interrupt()
-
-    # -- taking up ----------------------------------------------------------------------------------------------
-
-    def take_up(self) -> None:
-        """After a kill: ended attempts stay ended, running ones go on from their own snapshots."""
-        history = self.writer.events()
-        attempts = attempts_of(history)
-        self.trace.attempts = [summary_from_dict(row) for row in self.writer.summaries()]
-        self.trace.ended = len(self.trace.attempts)
-        self.trace.begun = max((row["number"] for row in attempts), default=0)
-        for row in self.writer.run_rows():
-            self.trace.steps += 1
-            for unit, amount in row[4].items():
-                self.trace.cost[unit] = self.trace.cost.get(unit, 0.0) + amount
-        self.trace.seconds = self.writer.paid()["seconds"]
-        stops = [
-            row
-            for row in history
-            if row["kind"] == "decision" and row["action"].get("driver") and row["verb"] == "stop"
-        ]
-        restarted = {row["attempt"]: row for row in history if row["kind"] == "decision" and row["verb"] == "restart"}
-        for row in attempts:
-            if row["state"] == "open" and row["id"] in restarted:
-                self.close_decided(row, restarted[row["id"]])
-            elif row["state"] == "open" and not stops:
-                self.starts.append((row["number"], Origin.from_dict(row["origin"]), row["started_from"]))
-        if stops:
-            for row in attempts:
-                if row["state"] == "open":
-                    self.writer.ensure_ended(row["id"], "cut")
-            self.finish(decision_from({**stops[-1]}, Machine(self.plan.rules)))
-            return
-        begun = {row["number"] for row in attempts}
-        owed = [row for row in history if row["kind"] == "decision" and row["verb"] == "restart"]
-        for place in range(self.trace.begun + 1, min(self.parallel + len(owed), int(min(self.most, 1e9))) + 1):
-            if place not in begun:
-                self.trace.begun = place
-                event = owed[place - self.parallel - 1] if place > self.parallel else None
-                origin = Origin.from_dict(event["action"]["origin"]) if event is not None else Origin()
-                self.starts.append((place, origin, None))
-
-    def close_decided(self, row: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        """Close an attempt whose restart was decided; the program died before its row said so."""
-        view, status = Attempt(row["number"], row["seed"]), event["action"]["status"]
-        view.load(event["state"]["attempt"])
-        known = {"state": "cut" if status == "running" else status, "censored": status == "running"}
-        self.close_row(row["id"], view, {**known, "failure": event["action"].get("failure")})
-        self.trace.ended += 1
-
-
-def as_text(failure: Failure) -> dict[str, Any]:
-    return {"types": list(failure.types), "message": failure.message, "traceback": failure.traceback}
-
-
-def hung(limit: float | str) -> Failure:
-    """The failure of an attempt whose step took longer than ``limit``."""
-    return Failure(("TimeoutError",), f"a step did not return within {limit} s: its program was ended")
 
 
 def refuse_what_needs_the_state(plan: Plan) -> None:
@@ -418,7 +291,7 @@ def run_portfolio(plan: Plan, *, executor: Any, parallel: int, **options: Any) -
             driver = Driver(plan, conductor, chosen, parallel)
             with conductor.interruptions:
                 if not conductor.journal.created:
-                    driver.take_up()
+                    take_up_attempts(driver)
                 try:
                     driver.drive()
                 finally:

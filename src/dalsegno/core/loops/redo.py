@@ -10,6 +10,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core.decisions import Ask, Decision, Outcome
+from dalsegno.core.loops.deciding import decide, decision_from
 from dalsegno.core.loops.instructions import Instruction
 from dalsegno.core.report import Report
 
@@ -124,9 +125,6 @@ def end_redo(conductor: Conductor) -> None:
 
 
 def apply_journaled(conductor: Conductor, event: Any, at: str) -> Instruction | Ask | None:
-    from dalsegno.core.loops.deciding import decide
-    from dalsegno.core.loops.taking_up import decision_from
-
     decision = decision_from(event, conductor.machine)
     return decide(conductor, decision, at, journaled=event)
 

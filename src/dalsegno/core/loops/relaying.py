@@ -9,6 +9,7 @@ from dalsegno.core.errors import UsageError
 from dalsegno.core.executors import Handle
 from dalsegno.core.journal import blocks
 from dalsegno.core.journal.writer import Call, dumps, loads
+from dalsegno.core.loops.portfolio_endings import ended, lost
 from dalsegno.core.loops.worker import REMOTE
 from dalsegno.core.trace import Attempt
 
@@ -31,7 +32,7 @@ def hear(driver: Driver, runner: Runner) -> None:
     """One message of a worker: do what it asks, take in its rows, decide what is of the run, answer."""
     raw = runner.handle.receive()
     if raw is None:
-        driver.lost(runner)
+        lost(driver, runner)
         return
     runner.last = time.perf_counter()
     message = loads(raw.decode())
@@ -40,7 +41,7 @@ def hear(driver: Driver, runner: Runner) -> None:
     method = message["method"]
     if method == "ended":
         runner.handle.send(dumps({"value": None, "sequence": driver.writer.sequence}).encode())
-        driver.ended(runner, *message["args"])
+        ended(driver, runner, *message["args"])
         return
     value = serve(driver, runner, method, message["args"], message["options"])
     decision = driver.decide(runner) if message["rows"] or method == "progress" else None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dalsegno.core import events
 from dalsegno.core.errors import SnapshotError
 from dalsegno.core.ledger import Held, best_of
 
@@ -80,7 +81,9 @@ class Saver:
             changes,
         )
         machine.snapshot_saved(entry, took)
-        conductor.snapshot_sent(entry, manifest.bytes, took)
+        conductor.stream.send(
+            events.SnapshotSaved(row, attempt.number, attempt.steps, name, kind, manifest.bytes, took)
+        )
         self.thin_out()
         return entry
 

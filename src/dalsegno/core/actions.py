@@ -57,6 +57,18 @@ class Target:
         if self.mode not in ("min", "max"):
             raise UsageError(f"mode={self.mode!r}: expected 'min' or 'max'")
 
+    def __str__(self) -> str:
+        """In words: what is looked for."""
+        said = {
+            "last": "the newest snapshot",
+            "best": f"the best snapshot by {self.metric or 'value or the metric that is watched'}",
+            "before": f"a snapshot before step {self.step}",
+            "good": f"a snapshot with {self.metric} {'at most' if self.mode == 'min' else 'at least'} {self.limit}",
+            "label": f"a snapshot named {self.label!r}",
+            "start": "the snapshot right after reset",
+        }
+        return said[self.which]
+
 
 def target(to: Target | str) -> Target:
     """``"last"``, ``"best"`` (by the objective), ``"start"``; any other string is a snapshot's label."""

@@ -60,8 +60,12 @@ class Machine:
         self.due_step: float = inf
         self.due_seconds: float = inf
         self.save_seconds: float | None = None
+        self.saves_best = (
+            ""  # whether an improvement calls for a snapshot: "", "always", or "cheap" (a 20th of the time)
+        )
+        self.improvements = 0  # snapshots that improvements called for, in this program
         self.attempts_limited = any(leaf.limits_attempts() for leaf in all_conditions(rules))
-        self.skipped = 0  # items of data left out so far, told by the loop: steps and items differ by as many
+        self.skipped: int | None = None  # items of data left out so far, where the loop counts them
         self.stood_down: list[tuple[Bound, str]] = []
         self.queue: list[tuple[Bound, Any]] = []
         self.true: set[int] = set()
@@ -186,7 +190,9 @@ class Machine:
         self.note_names()
         attempt.status, attempt.failure = status, failure
         trace.ended += 1
-        if status == "failed" and failure is not None:
+        if failure is None or not failure.types:  # an attempt that was told to fail, or a success, breaks the row
+            self.failures = ["", 0, 0]
+        elif status == "failed":
             same = f"{failure.type}: {failure.message}"
             if self.failures[0] == same and self.failures[1] == attempt.steps:
                 self.failures[2] += 1

@@ -14,6 +14,10 @@ from dalsegno.core.trace import Best
 if TYPE_CHECKING:
     from dalsegno.core.machine import Machine
 
+# What snapshots of improvements may take that no schedule asked for: some seconds, and a share of the running time.
+ALLOWANCE = 1.0
+SHARE = 0.05
+
 
 def note_value(machine: Machine, report: Report) -> None:
     """Take in a report that carries a value."""
@@ -22,6 +26,8 @@ def note_value(machine: Machine, report: Report) -> None:
     if isfinite(value) and (attempt.value is None or value > attempt.value):
         attempt.value = value
         attempt.best = Best(value, attempt.number, attempt.steps, "value", dict(report.metrics))
+        if machine.saves_best:
+            improved(machine)
 
 
 def note_metric(machine: Machine, figure: float, report: Report) -> None:
@@ -32,6 +38,17 @@ def note_metric(machine: Machine, figure: float, report: Report) -> None:
     best = attempt.best
     if best is None or machine.sign * (figure - best.value) > machine.min_delta:
         attempt.best = Best(figure, attempt.number, attempt.steps, machine.metric, dict(report.metrics))
+        if machine.saves_best:
+            improved(machine)
+
+
+def improved(machine: Machine) -> None:
+    """The best so far: a snapshot of it is due at this boundary, where it is wanted and not too dear."""
+    trace = machine.trace
+    taken = machine.improvements * (machine.save_seconds or 0.0)
+    if machine.saves_best == "always" or taken <= ALLOWANCE + SHARE * trace.seconds:
+        machine.improvements += 1
+        machine.due_step = trace.attempt.steps
 
 
 def best_report(machine: Machine) -> Best | None:

@@ -23,7 +23,7 @@ def begin(conductor: Conductor) -> Attempt | None:
     if conductor.result is not None:
         return None
     conductor.last = perf_counter()
-    conductor.is_ready = False
+    conductor.is_ready, conductor.is_whole = False, True
     if conductor.landing is not None:
         return conductor.machine.trace.attempt
     assert conductor.next_attempt is not None
@@ -114,7 +114,7 @@ def probe(conductor: Conductor, size: int) -> None:
 
 def start_failed(conductor: Conductor) -> None:
     """The process could not even be reset: the attempt counts as begun, so that it can fail."""
-    conductor.is_ready = True
+    conductor.is_ready, conductor.is_whole = True, False
     if conductor.landing is not None:
         conductor.landing = None
         return

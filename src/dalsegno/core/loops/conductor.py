@@ -9,13 +9,17 @@ back while no step is running), or an :class:`~dalsegno.core.decisions.Ask` to b
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from math import inf
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from dalsegno.core import events
+from dalsegno.core.actions import Adapt
+from dalsegno.core.asking import undisturbed
 from dalsegno.core.budget import Budget
 from dalsegno.core.decisions import DUE, Ask, Decision, Outcome
 from dalsegno.core.durations import seconds as to_seconds
@@ -38,6 +42,15 @@ from dalsegno.core.subject import Subject
 from dalsegno.core.trace import AttemptSummary
 
 PROGRESS_SECONDS = 0.1
+PACKAGE = str(Path(__file__).resolve().parents[2])  # files of the library itself
+
+
+def callers_level() -> int:
+    """How far up the user's own line is, so that a warning points at it and not into the library."""
+    level, frame = 2, sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 class Conductor:
@@ -98,6 +111,7 @@ class Conductor:
         self.probing = False
         self.first_state: Any = None
         self.first_generators: Any = None
+        self.is_whole = True  # False where the process could not be reset: it has no state to save
         # how it ends
         self.last_decision: Decision | None = None
         self.error: BaseException | None = None  # what the newest failure raised
@@ -115,7 +129,7 @@ class Conductor:
             return
         self.warned.append(message)
         self.stream.send(events.Warned(message))
-        warnings.warn(message, EngineWarning, stacklevel=4)
+        warnings.warn(message, EngineWarning, stacklevel=callers_level())
 
     def open_branch(self) -> None:
         """Where the rows of this branch go; bound once, since it is called at every step."""
@@ -184,6 +198,10 @@ class Conductor:
         done: Instruction | None = None
         if isinstance(outcome, Decision):
             done = decide(self, outcome, at)
+            if self.saver is not None and type(outcome.action) is Adapt and undisturbed(self.machine) is DUE:
+                self.saver.save(
+                    "schedule"
+                )  # of the changed process: a rule that adapts at every step must not keep it off
         elif self.saver is not None and (outcome is DUE or self.saver.label is not None):
             label, self.saver.label = self.saver.label, None
             self.saver.save("schedule" if label is None else "named", label)

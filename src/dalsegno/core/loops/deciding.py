@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core import events
-from dalsegno.core.actions import Adapt, Restart, RollBack, Stop
-from dalsegno.core.answering import snapshot_objective
+from dalsegno.core.actions import Adapt, Restart, RollBack, Stop, Target
+from dalsegno.core.answering import best_restorable, snapshot_objective
 from dalsegno.core.decisions import Change, Decision
 from dalsegno.core.ledger import choose
 from dalsegno.core.loops.ending import end_attempt_row
@@ -153,19 +153,46 @@ def save_end(conductor: Conductor, restored: bool) -> None:
 
 def stop(conductor: Conductor, decision: Decision) -> Instruction:
     action: Any = decision.action
-    restored = False
-    if action.restore is not None and decision.target is not None and conductor.saver is not None:
-        reader = conductor.saver.open(decision.target) if decision.target.sound else None
-        if reader is not None:
-            conductor.subject.load(reader.get("process"))
-            restored = True
-    if conductor.saver is not None and conductor.is_ready and not decision.unanswered:
+    restored = action.restore is not None and restore(conductor, decision, action.restore)
+    if conductor.saver is not None and conductor.is_ready and conductor.is_whole and not decision.unanswered:
         save_end(conductor, restored)
     end_attempt_row(conductor)
     conductor.finish(decision)
     if decision.unanswered and conductor.error is not None:
         raise conductor.error
     return ENDED
+
+
+def restore(conductor: Conductor, decision: Decision, to: Target) -> bool:
+    """Put the state that a stop promises back into the process; where that cannot be done, or not exactly, say so."""
+    saver, machine = conductor.saver, conductor.machine
+    reader = None
+    while saver is not None and decision.target is not None:
+        reader = saver.open(decision.target) if decision.target.sound else None
+        if reader is not None:
+            break
+        decision.target = best_restorable(machine, to)
+    what = "best" if to.which == "best" else f"{to.label or to.which!r}"
+    if reader is None:
+        known = ", ".join(sorted({entry.label for entry in machine.ledger if entry.label})) or "none"
+        why = {
+            "best": "no snapshot was taken of a report that carries what is best (a value, or the metric that "
+            "ds.when.stalled watches, Keep(best=...) names or restore=Target('best', metric=...) asks for); "
+            "checkpoint=ds.checkpoint.Improved('loss'), say, takes one whenever it improves",
+            "label": f"no snapshot has that name (those with a name: {known})",
+        }.get(to.which, "there is no such snapshot")
+        conductor.warn(f"restore: {what} could not be put back, the last state stays: {why}")
+        return False
+    conductor.subject.load(reader.get("process"))
+    best = machine.best() if to.which == "best" and not to.metric else None
+    held = decision.target
+    if best is not None and held is not None and (held.attempt, held.step) != (best.attempt, best.step):
+        conductor.warn(
+            f"restore: the best {best.metric} ({best.value:g}) was that of step {best.step} of attempt {best.attempt}, "
+            f"of which there is no snapshot: the state of step {held.step} of attempt {held.attempt} was put back; "
+            f"checkpoint=ds.checkpoint.Improved({best.metric!r}) takes a snapshot whenever it improves"
+        )
+    return True
 
 
 def in_words(conductor: Conductor, change: Change) -> str:

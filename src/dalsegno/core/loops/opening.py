@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dalsegno.core import events
+from dalsegno.core.actions import Target
 from dalsegno.core.errors import ChangedError, UsageError
 from dalsegno.core.loops.conductor import Conductor
+from dalsegno.core.loops.refusals import check_plan
 from dalsegno.core.loops.saving import Saver
 from dalsegno.core.loops.taking_up import take_up, taken_up_by_driver
 from dalsegno.core.machine import Machine, all_conditions
@@ -29,7 +31,6 @@ def open_run(
     portfolio: bool = False,
 ) -> Conductor:
     """Open the run of a plan and say where it goes on. Everything that can be refused is refused here."""
-    from dalsegno.core.conditions import check_modes
     from dalsegno.core.journal import Journal
     from dalsegno.core.seeds import fresh_root
 
@@ -42,9 +43,9 @@ def open_run(
         plan, journal = on_trial(plan, trial), trial.journal
         listeners = [*listeners, trial.listener()]
     rules = plan.rules
-    check_modes(all_conditions(rules))
     snapshots = plan.wants_snapshots(journal is not None)
     schedule = schedule_of(plan, snapshots)
+    check_plan(plan, schedule)
     own = rules
     if portfolio:
         from dalsegno.core.loops.worker import Silent, is_of_run
@@ -80,6 +81,7 @@ def open_run(
         )
         conductor.saver.store.sweep()
     conductor.promised_best = promised(rules, machine)
+    machine.saves_best = saves_best(plan, schedule, conductor.promised_best)
     how = take_up(conductor, extend) if not portfolio else taken_up_by_driver(conductor)
     conductor.paid.mark(conductor.paid.since)
     if conductor.budget is not None:
@@ -160,6 +162,8 @@ def own_budget(budget: Any) -> Any:
 
 def objective_of(rules: Sequence[Any], schedule: Any) -> tuple[str, str, float] | None:
     """What counts as best where no report carries a value: the first metric that is watched for improvement."""
+    if getattr(schedule, "improvement", False):
+        return None if schedule.metric == "value" else (schedule.metric, schedule.mode, 0.0)
     for leaf in all_conditions(rules):
         if type(leaf).__name__.lower() == "stalled":
             watched: Any = leaf
@@ -171,12 +175,21 @@ def objective_of(rules: Sequence[Any], schedule: Any) -> tuple[str, str, float] 
     return None
 
 
+def saves_best(plan: Plan, schedule: Any, promised_best: Sequence[tuple[str, str]]) -> str:
+    """Whether an improvement calls for a snapshot: the plan's schedule says so, or a rule may put the best one back."""
+    if getattr(schedule, "improvement", False):
+        return "always"
+    return "cheap" if plan.checkpoint is None and promised_best else ""
+
+
 def promised(rules: Sequence[Any], machine: Machine) -> list[tuple[str, str]]:
     """The (metric, mode) pairs whose best snapshot some rule may put back."""
     pairs = []
     for rule in rules:
         action = getattr(rule, "action", None)
-        for to in (getattr(action, "restore", None), getattr(action, "to", None)):
+        origin = getattr(action, "origin", None)
+        begins = Target("best") if getattr(origin, "snapshot", None) == "best" else None
+        for to in (getattr(action, "restore", None), getattr(action, "to", None), begins):
             if to is not None and to.which == "best" and may_go_back(rule):
                 pairs.append(
                     (to.metric, to.mode)

@@ -22,7 +22,7 @@ from dalsegno.core.loops.deciding import to_json
 from dalsegno.core.loops.drive import run_function, run_process
 from dalsegno.core.loops.ending import end_attempt_row
 from dalsegno.core.loops.instructions import ENDED, Instruction
-from dalsegno.core.loops.opening import objective_of, promised, schedule_of, store_of
+from dalsegno.core.loops.opening import objective_of, promised, saves_best, schedule_of, store_of
 from dalsegno.core.loops.saving import Saver
 from dalsegno.core.loops.taking_up import held_from, take_up
 from dalsegno.core.machine import Machine
@@ -201,6 +201,7 @@ def work(task: Task, exchange: Exchange) -> None:
         keep = getattr(schedule, "keep", None) or Keep()
         worker.saver = Saver(worker, store_of(writer, journaled), keep)
     worker.promised_best = promised(plan.rules, machine)
+    machine.saves_best = saves_best(plan, schedule, worker.promised_best)
     held = None
     if task.started_from is not None:
         held = held_from(writer.ask("snapshot_row", task.started_from), defaultdict(int))

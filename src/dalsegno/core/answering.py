@@ -29,7 +29,7 @@ def answer(machine: Machine, bound: Bound, action: Action, escalated: bool = Fal
     if isinstance(action, Restart):
         return answer_restart(machine, bound, action, escalated)
     if isinstance(action, Stop):
-        won = attempt.status != "failed" if action.succeeded is None else action.succeeded
+        won = attempt.status != "failed" and not escalated if action.succeeded is None else action.succeeded
         reason = action.reason or bound.name
         chosen = None
         if action.restore is not None:
@@ -56,7 +56,7 @@ def answer_roll_back(machine: Machine, bound: Bound, action: RollBack) -> Decisi
         which = f"limit={action.limit}" if since >= action.limit else f"total={action.total}"
         why = f"{bound.name}: gone back {since if since >= action.limit else total} times ({which})"
     elif chosen is None:
-        why = f"{bound.name}: there is no snapshot to go back to"
+        why = f"{bound.name}: there is no snapshot to go back to (looked for: {action.to})"
     if why:
         if action.escalate is not None:
             return answer(machine, bound, action.escalate, escalated=True)
@@ -68,10 +68,24 @@ def answer_roll_back(machine: Machine, bound: Bound, action: RollBack) -> Decisi
     if action.then is not None:
         new.append(Change(bound.index, "then", attempt.steps, named=bound.named(action.then)))
     if action.skip:
-        first = max(attempt.steps - 1 + machine.skipped - (action.skip - 1) // 2, 0)
+        told = machine.skipped
+        fault = item_of(machine, attempt.steps) if told is None else attempt.steps - 1 + told
+        first = max(fault - (action.skip - 1) // 2, 0)
         new.append(Change(bound.index, "skip", attempt.steps, (first, first + action.skip)))
     again = machine.changes[chosen.changes :]
     return decision_of(machine, bound, action, bound.name, target=chosen, changes=[*again, *new], own=len(new))
+
+
+def item_of(machine: Machine, step: int) -> int:
+    """The item (from 0) that a process of one item a step has taken at ``step``, given the items left out so far."""
+    place, end = step - 1, 0  # end: of the windows so far, which may overlap
+    for start, stop in sorted(change.skip for change in machine.changes if change.skip is not None):
+        start = max(start, end)
+        if start > place:
+            break
+        place += max(stop - start, 0)
+        end = max(stop, end)
+    return place
 
 
 def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: bool) -> Decision | None:
@@ -80,6 +94,9 @@ def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: b
     repeated = attempt.status == "failed" and machine.failures[2] >= IDENTICAL_FAILURES
     if repeated and not machine.attempts_limited:
         return None
+    limit = limit_reached(machine)
+    if limit is not None:
+        return limit
     origin = action.origin(trace) if callable(action.origin) else action.origin
     wait = action.wait(trace.begun) if callable(action.wait) else action.wait
     held = origin_snapshot(machine, origin)
@@ -89,6 +106,24 @@ def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: b
     return decision_of(
         machine, bound, action, bound.name, origin=origin, target=held, wait=float(wait), escalated=escalated
     )
+
+
+def limit_reached(machine: Machine) -> Decision | None:
+    """The stop of a rule that has no place left for another attempt once this one has ended: none is begun."""
+    trace = machine.trace
+    running = trace.attempt.status == "running"
+    trace.ended += running
+    try:
+        for bound in machine.folds:
+            assert bound.rule is not None
+            leaves = list(bound.rule.condition.leaves())
+            if not isinstance(bound.rule.action, Stop) or not any(leaf.limits_attempts() for leaf in leaves):
+                continue
+            if all(leaf.limits for leaf in leaves) and bound.fold(bound.state, trace) is True:
+                return answer(machine, bound, bound.rule.action)
+    finally:
+        trace.ended -= running
+    return None
 
 
 def origin_snapshot(machine: Machine, origin: Origin) -> Held | None:

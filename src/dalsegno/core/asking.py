@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core.actions import Continue, Stop
-from dalsegno.core.answering import answer, decision_of
+from dalsegno.core.answering import IDENTICAL_FAILURES, answer, decision_of
 from dalsegno.core.bound import Bound
 from dalsegno.core.conditions.base import Pending
 from dalsegno.core.decisions import DUE, Ask, Outcome
@@ -86,5 +86,12 @@ def unanswered(machine: Machine) -> Outcome:
     if attempt.status == "succeeded":
         return decision_of(machine, None, Stop("succeeded"), "succeeded")
     failure = attempt.failure
-    why = "failed" if failure is None else f"failed with {failure.type}: {failure.message}"
+    why = "failed"
+    if failure is not None:
+        why = f"failed with {failure.type}: {failure.message}" if failure.types else f"failed: {failure.message}"
+    if machine.failures[2] >= IDENTICAL_FAILURES and not machine.attempts_limited:
+        why += (
+            f"; the same {machine.failures[2]} times in a row at this step, so that it is not begun again "
+            "(a rule such as ds.stop(ds.when.spent(attempts=10)) says how often it may be)"
+        )
     return decision_of(machine, None, Stop(why), why, succeeded=False, unanswered=failure is not None)

@@ -95,12 +95,18 @@ def roll_back(
 
     ``to`` is ``"last"``, ``"best"``, ``"start"``, a label, or a :class:`Target`.  After ``limit`` roll backs since a
     snapshot was last committed beyond the fault (or ``total`` in all) the rule stands down and the next one is asked;
-    if none answers the run stops as not succeeded.  ``escalate`` names an action to take then instead.
+    if none answers the run stops as not succeeded.  ``escalate`` names an action to take then instead (a stop is
+    then not a success either, unless it says so).
     """
     for keyword, count in (("limit", limit), ("skip", skip), ("total", 0 if total is None else total)):
         if not isinstance(count, int) or count < 0:
             raise UsageError(f"{keyword}={count!r}: expected a whole number of at least 0")
     further = escalate.action if isinstance(escalate, Rule) else escalate
+    if further is not None and not isinstance(further, (Adapt, Restart, Stop)):
+        raise UsageError(
+            f"escalate={escalate!r}: expected another action, as in ds.Restart() or ds.Stop('given up'); to go back "
+            "elsewhere write a second roll_back after this one, which is asked once this one stands down"
+        )
     return Rule(condition(when), RollBack(target(to), then, skip, limit, total, further), name)
 
 

@@ -6,13 +6,22 @@ import inspect
 from functools import partial
 from typing import Any
 
+from dalsegno.core.conditions.judges import judge
 from dalsegno.core.decisions import Ask
 from dalsegno.core.loops.conductor import Conductor
+from dalsegno.core.machine import all_conditions
 from dalsegno.core.once import charge_judge, instant, once, once_async
 
 
-def key_of(ask: Ask) -> str:
-    return f"judge: {ask.judge}"
+def key_of(conductor: Conductor, ask: Ask) -> str:
+    """What the answer is journaled under: the judge's name, and its place where another judge has the same name."""
+    namesakes: list[Any] = []
+    for leaf in all_conditions(conductor.rules):
+        function = getattr(leaf, "function", None)
+        if isinstance(leaf, judge) and str(leaf) == str(ask.judge) and function not in namesakes:
+            namesakes.append(function)
+    place = namesakes.index(ask.judge.function) if ask.judge.function in namesakes else 0
+    return f"judge: {ask.judge}" + (f" ({place + 1})" if place else "")
 
 
 def verdict_cost(value: Any) -> dict[str, float]:
@@ -38,12 +47,12 @@ def known(conductor: Conductor, ask: Ask) -> dict[str, Any] | None:
     """What this judge has said at this very step already, when another rule asked it."""
     if conductor.judged_at != instant(conductor):
         conductor.judged, conductor.judged_at = {}, instant(conductor)
-    return conductor.judged.get(key_of(ask))
+    return conductor.judged.get(key_of(conductor, ask))
 
 
 def take(conductor: Conductor, ask: Ask, said: dict[str, Any]) -> Any:
     """Hand a judge's answer to the machine, its cost charged and its reason kept."""
-    conductor.judged[key_of(ask)] = said
+    conductor.judged[key_of(conductor, ask)] = said
     charge_judge(conductor)
     return conductor.reply(ask, said["accept"], said["reason"])
 
@@ -55,7 +64,7 @@ def answer(conductor: Conductor, instruction: Any) -> Any:
         said = known(conductor, ask)
         if said is None:
             asked = partial(judged, ask.judge.function, conductor.subject.target)
-            said = once(key_of(ask), asked, cost=verdict_cost)
+            said = once(key_of(conductor, ask), asked, cost=verdict_cost)
         instruction = take(conductor, ask, said)
     return instruction
 
@@ -67,7 +76,7 @@ async def answer_async(conductor: Conductor, instruction: Any) -> Any:
         said = known(conductor, ask)
         if said is None:
             asked = partial(judged_async, ask.judge.function, conductor.subject.target)
-            said = await once_async(key_of(ask), asked, cost=verdict_cost)
+            said = await once_async(key_of(conductor, ask), asked, cost=verdict_cost)
         instruction = take(conductor, ask, said)
     return instruction
 

@@ -34,6 +34,7 @@ _HOMES = {
     "attempts": "core.loops.drive",
     "once": "core.once",
     "once_async": "core.once",
+    "snapshot": "core.naming",
     "replay": "core.replay",
     "Journal": "core.journal",
     "EngineWarning": "core.loops.instructions",
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
     from dalsegno.core.loops.api import run as run
     from dalsegno.core.loops.drive import attempts as attempts
     from dalsegno.core.loops.instructions import EngineWarning as EngineWarning
+    from dalsegno.core.naming import snapshot as snapshot
     from dalsegno.core.once import once as once
     from dalsegno.core.once import once_async as once_async
     from dalsegno.core.plan import Plan as Plan

@@ -74,6 +74,8 @@ def target(to: Target | str) -> Target:
     """``"last"``, ``"best"`` (by the objective), ``"start"``; any other string is a snapshot's label."""
     if isinstance(to, Target):
         return to
+    if not isinstance(to, str) or not to:
+        raise UsageError(f"{to!r} names no snapshot: expected 'last', 'best', 'start', a label, or a ds.Target(...)")
     return Target(to) if to in ("last", "best", "start") else Target("label", label=to)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from dalsegno.core.actions import Action, Adapt, Restart, RollBack, Stop
 from dalsegno.core.bound import Bound
 from dalsegno.core.decisions import Change, Decision
+from dalsegno.core.durations import seconds
+from dalsegno.core.errors import UsageError
 from dalsegno.core.ledger import Held, best_of, choose
 from dalsegno.core.process import Origin
 
@@ -98,14 +100,14 @@ def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: b
     if limit is not None:
         return limit
     origin = action.origin(trace) if callable(action.origin) else action.origin
-    wait = action.wait(trace.begun) if callable(action.wait) else action.wait
+    if not isinstance(origin, Origin):
+        raise UsageError(f"{bound.name}: its origin function gave {origin!r}: expected an Origin")
+    wait = seconds(action.wait(trace.begun) if callable(action.wait) else action.wait)
     held = origin_snapshot(machine, origin)
     if held is None and origin.kind in ("snapshot", "prefix"):
         machine.stood_down.append((bound, f"{bound.name}: there is no sound snapshot for {origin}"))
         return None
-    return decision_of(
-        machine, bound, action, bound.name, origin=origin, target=held, wait=float(wait), escalated=escalated
-    )
+    return decision_of(machine, bound, action, bound.name, origin=origin, target=held, wait=wait, escalated=escalated)
 
 
 def limit_reached(machine: Machine) -> Decision | None:

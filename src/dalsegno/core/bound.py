@@ -30,7 +30,13 @@ class Bound:
             self.state = self.rule.condition.initial()
             self.fold = self.rule.condition.fold
         else:
-            self.policy = copy.deepcopy(rule)
+            try:
+                self.policy = copy.deepcopy(rule)
+            except TypeError as error:
+                raise UsageError(
+                    f"rules[{index}] ({self.name}) cannot be copied, as every run needs a policy of its own: {error}; "
+                    "give it a __deepcopy__, or make what cannot be copied when it is first asked"
+                ) from None
             if hasattr(self.policy, "state_dict"):
                 self.pristine = copy.deepcopy(self.policy.state_dict())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dalsegno.core.actions import RollBack, Stop
 from dalsegno.core.budget import Budget
+from dalsegno.core.durations import seconds
 from dalsegno.core.errors import UsageError
 from dalsegno.core.process import Process
 from dalsegno.core.rules import Rule, check_rules
@@ -49,6 +50,10 @@ class Plan:
                 f"checkpoint={self.checkpoint!r}: expected a schedule such as ds.checkpoint.Every(steps=100) "
                 "or ds.checkpoint.YoungDaly(mtbf='6h')"
             )
+        if self.name is not None and (not isinstance(self.name, str) or not self.name.strip()):
+            raise UsageError(f"name={self.name!r}: expected a text to find the run by, or None for that of the process")
+        if self.step_timeout is not None and seconds(self.step_timeout) <= 0:
+            raise UsageError(f"step_timeout={self.step_timeout!r}: expected a duration above 0, such as '10m'")
         check_subject(self.process)
 
     def with_(self, **changes: Any) -> Plan:

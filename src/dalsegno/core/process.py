@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from dalsegno.core.errors import UsageError
 from dalsegno.core.report import Report
 
 OriginKind = Literal["scratch", "snapshot", "warm", "prefix"]
@@ -27,6 +28,10 @@ class Origin:
     prior: Any = None
     attempt: int | None = None
     step: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(OriginKind):
+            raise UsageError(f"Origin({self.kind!r}): expected one of {', '.join(get_args(OriginKind))}")
 
     @classmethod
     def scratch(cls) -> Origin:
@@ -61,7 +66,8 @@ class Process:
 
     ``step`` may be a coroutine function; such a process is run with :func:`dalsegno.arun`.
     Optional methods that the engine uses where they are there: ``skip(start, stop)`` (leave out the data at these
-    positions, counted from 0) and ``close()``.
+    positions, counted from 0), and ``close()``, called at the end of a run where the engine made the process from its
+    class. In a step, :func:`dalsegno.snapshot` names the snapshot to be taken after it.
 
     >>> class Count(Process):
     ...     def reset(self, *, seed, origin=None): self.n = 0

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from dalsegno.core.actions import Action, Adapt, Change, Restart, RollBack, Stop, Target, target
 from dalsegno.core.conditions.base import Condition, condition
+from dalsegno.core.durations import seconds
 from dalsegno.core.errors import UsageError
 from dalsegno.core.process import Origin
 from dalsegno.core.trace import Trace
@@ -67,16 +68,23 @@ def restart(
     when: object,
     *,
     origin: Origin | Callable[[Trace], Origin] | None = None,
-    wait: float | Callable[[int], float] = 0.0,
+    wait: float | str | Callable[[int], float] = 0.0,
     name: str | None = None,
 ) -> Rule:
     """End this attempt and begin another when ``when`` is true.
 
     ``origin`` is where it begins (default: from scratch with a seed of its own), or a function of the trace that says
-    so; ``wait`` is in seconds, or a function of the number of attempts begun.
+    so: the attempt that ends is ``trace.attempt`` there, those before it ``trace.attempts``. ``wait`` is in seconds (or
+    ``"5m"``), or a function of the number of attempts begun. An attempt from a snapshot or a prefix draws on from a seed
+    of its own: only random generators that are part of the state go on as they were.
     """
-    if not callable(wait) and not 0 <= wait < float("inf"):
-        raise UsageError(f"wait={wait!r}: expected seconds, at least 0, or a function of the number of attempts begun")
+    if not callable(wait):
+        wait = seconds(wait)
+    if origin is not None and not isinstance(origin, Origin) and not callable(origin):
+        raise UsageError(
+            f"origin={origin!r}: expected ds.Origin.scratch(), .at(snapshot), .warm(prior), .prefix(attempt=, step=), "
+            "or a function of the trace that gives one"
+        )
     return Rule(condition(when), Restart(Origin() if origin is None else origin, wait), name)
 
 
@@ -99,8 +107,10 @@ def roll_back(
     then not a success either, unless it says so).
     """
     for keyword, count in (("limit", limit), ("skip", skip), ("total", 0 if total is None else total)):
-        if not isinstance(count, int) or count < 0:
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise UsageError(f"{keyword}={count!r}: expected a whole number of at least 0")
+    if then is not None and not callable(then) and not isinstance(then, str):
+        raise UsageError(f"then={then!r}: expected a function of the process or the name of one of its methods")
     further = escalate.action if isinstance(escalate, Rule) else escalate
     if further is not None and not isinstance(further, (Adapt, Restart, Stop)):
         raise UsageError(

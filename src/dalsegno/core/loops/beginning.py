@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dalsegno.core import events
 from dalsegno.core.errors import SnapshotError
 from dalsegno.core.ledger import Held
-from dalsegno.core.loops.landing import land, restore_generators
+from dalsegno.core.loops.landing import land
 from dalsegno.core.loops.probing import SMALL, round_trip
 from dalsegno.core.process import Origin
 from dalsegno.core.seeds import attempt_seed
@@ -86,7 +86,9 @@ def start(conductor: Conductor, now: float) -> None:
         if reader is None:
             raise SnapshotError(f"snapshot {held.name}, which this attempt was to begin from, is damaged")
         conductor.subject.load(reader.get("process"))
-        restore_generators(conductor, reader)
+        from dalsegno.core.store import generators
+
+        generators.seed(seed)  # not those of the snapshot: another attempt from it is to go another way
     conductor.reset_seconds = now - conductor.last
     machine.start(seed, origin, seconds=conductor.reset_seconds, base=0 if held is None else held.step)
     conductor.next_attempt = None

@@ -70,9 +70,25 @@ def check_names(conductor: Conductor) -> None:
                 conductor.warn(f"{name!r}, which {bound.name} waits for, was never reported; reported were: {known}")
 
 
+def check_units(conductor: Conductor) -> None:
+    """Warn once of a unit of cost that a rule limits and no report ever charged."""
+    charged = conductor.machine.trace.cost
+    for bound in conductor.machine.bound:
+        for leaf in [] if bound.rule is None else bound.rule.condition.leaves():
+            for unit, _ in getattr(leaf, "units", ()):
+                if (
+                    unit not in ("steps", "seconds", "attempts")
+                    and unit not in charged
+                    and conductor.machine.trace.steps
+                ):
+                    known = ", ".join(charged) or "none at all"
+                    conductor.warn(f"{unit!r}, which {bound.name} limits, was never charged; charged were: {known}")
+
+
 def finish(conductor: Conductor, decision: Decision) -> None:
     """The run is over: its result is stored, and is what every later call returns."""
     check_names(conductor)
+    check_units(conductor)
     trace = conductor.machine.trace
     last = conductor.winner or (trace.attempts[-1] if trace.attempts else None)
     state = "failed" if decision.unanswered else "finished"

@@ -38,6 +38,8 @@ def open_run(
         raise UsageError(f"fresh={fresh!r}: expected True, False or 'if changed'")
     if isinstance(accept, str):
         raise UsageError(f"accept={accept!r}: expected a list of names")
+    if not hasattr(listeners, "__iter__") or not all(callable(listener) for listener in listeners):
+        raise UsageError(f"listeners={listeners!r}: expected a list of functions of one event")
     trial = Trial.asked()
     if trial is not None:
         plan, journal = on_trial(plan, trial), trial.journal

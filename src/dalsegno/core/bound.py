@@ -17,7 +17,7 @@ BOTH = RUN | ATTEMPT
 class Bound:
     """A rule or policy with its state in one run."""
 
-    __slots__ = ("fold", "index", "name", "policy", "pristine", "rule", "state")
+    __slots__ = ("attributes", "fold", "index", "name", "policy", "pristine", "rule", "state")
 
     def __init__(self, index: int, rule: Any) -> None:
         self.index = index
@@ -37,8 +37,11 @@ class Bound:
                     f"rules[{index}] ({self.name}) cannot be copied, as every run needs a policy of its own: {error}; "
                     "give it a __deepcopy__, or make what cannot be copied when it is first asked"
                 ) from None
+            self.attributes: dict[str, Any] | None = None
             if hasattr(self.policy, "state_dict"):
                 self.pristine = copy.deepcopy(self.policy.state_dict())
+            else:
+                self.attributes = copy.deepcopy(getattr(self.policy, "__dict__", None))
 
     @property
     def scope(self) -> str:
@@ -54,6 +57,12 @@ class Bound:
             self.rule.condition.restore(self.state, copy.deepcopy(saved), scopes)
         elif self.pristine is not None and self.scope in scopes:
             self.policy.load_state_dict(copy.deepcopy(saved))
+
+    def unsaved(self) -> list[str]:
+        """The attributes in which a policy without ``state_dict`` has changed: what it learned is lost with the program."""
+        if self.policy is None or self.attributes is None:
+            return []
+        return [name for name, value in vars(self.policy).items() if not alike(value, self.attributes.get(name, self))]
 
     def begin_attempt(self) -> None:
         if self.rule is not None:
@@ -89,6 +98,13 @@ class Bound:
             return self.rule.condition.saw(self.state, trace)
         look = getattr(self.policy, "saw", None)
         return dict(look(trace)) if look is not None else {}
+
+
+def alike(one: Any, other: Any) -> bool:
+    try:
+        return bool(one is other or one == other)
+    except (TypeError, ValueError):  # what has no plain answer (arrays) is not held against it
+        return True
 
 
 def policy_name(policy: Any) -> str:

@@ -168,3 +168,57 @@ def test_a_rule_that_adapts_at_every_step_does_not_keep_snapshots_off(tmp_path):
     kinds = [(row["step"], row["kind"]) for row in ds.Journal(tmp_path / "runs.db").rows("snapshots")]
     assert (2, "schedule") in kinds
     assert (4, "schedule") in kinds
+
+
+class Counting:
+    """A policy that counts its questions; ``Saving`` says so."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def decide(self, trace):
+        self.asked += 1
+        return ds.Stop("asked enough") if self.asked == 4 else None
+
+
+class Saving(Counting):
+    def state_dict(self):
+        return {"asked": self.asked}
+
+    def load_state_dict(self, state):
+        self.asked = state["asked"]
+
+
+def test_a_policy_that_learns_and_saves_nothing_is_warned_about(tmp_path):
+    with pytest.warns(ds.EngineWarning, match="has changed its asked and has no state_dict"):
+        ds.run(Told(), rules=[Counting()], journal=tmp_path / "runs.db", seed=0)
+
+
+def test_a_policy_that_saves_what_it_learns_is_not(tmp_path, recwarn):
+    ds.run(Told(), rules=[Saving()], journal=tmp_path / "runs.db", seed=0)
+    assert not [one for one in recwarn if "state_dict" in str(one.message)]
+
+
+def test_a_forked_program_that_comes_back_from_a_step_does_not_touch_the_run(tmp_path):
+    import os
+
+    class Forks(Told):
+        child = 0
+
+        def step(self):
+            if self.i == 1:
+                self.child = os.fork()
+            return super().step()
+
+    process = Forks()
+    try:
+        result = ds.run(
+            process, rules=[], checkpoint=ds.checkpoint.Every(steps=1), journal=tmp_path / "runs.db", seed=0
+        )
+    except ds.UsageError as error:
+        os._exit(0 if "os._exit" in str(error) else 1)
+    finally:
+        if process.child == 0:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(process.child, 0)[1]) == 0
+    assert (result.succeeded, result.steps, result.verdict) == (True, 5, "exact")

@@ -23,7 +23,7 @@ from dalsegno.core.asking import undisturbed
 from dalsegno.core.budget import Budget
 from dalsegno.core.decisions import DUE, Ask, Decision, Outcome
 from dalsegno.core.durations import seconds as to_seconds
-from dalsegno.core.errors import ReportError
+from dalsegno.core.errors import ReportError, UsageError
 from dalsegno.core.ledger import Held
 from dalsegno.core.loops.deciding import decide
 from dalsegno.core.loops.ending import end_attempt_row, finish
@@ -188,6 +188,11 @@ class Conductor:
 
     def attend(self, outcome: Outcome, at: str) -> Instruction | Ask | None:
         """Something other than the next step is due: a decision, a snapshot, a flush, a signal."""
+        if self.pid != os.getpid():
+            raise UsageError(
+                "a program that a step forked has come back from that step: the run is its parent's; let it leave with "
+                "os._exit(), or start programs with multiprocessing or subprocess"
+            )
         self.paid.note(perf_counter())
         if self.probing and at == "report":
             self.probing = False
@@ -208,11 +213,22 @@ class Conductor:
         now = perf_counter()
         if self.journaled:
             self.journal.tick(now)
+            if self.machine.has_policies:
+                self.check_policies()
         if self.interruptions.received is not None:
             self.interrupt()
         self.stream.send(events.Progressed(self.machine.trace))
         self.plan_attention(now)
         return done
+
+    def check_policies(self) -> None:
+        """Warn of a policy that learns and does not say what."""
+        for bound in self.machine.bound:
+            if names := bound.unsaved():
+                self.warn(
+                    f"{bound.name} has changed its {', '.join(names)} and has no state_dict and load_state_dict: after a "
+                    "kill it would begin as it was first made, and decide otherwise"
+                )
 
     def plan_attention(self, now: float) -> None:
         if self.prior_reports or self.probing or self.interruptions.received is not None:

@@ -104,7 +104,7 @@ def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: b
         raise UsageError(f"{bound.name}: its origin function gave {origin!r}: expected an Origin")
     wait = seconds(action.wait(trace.begun) if callable(action.wait) else action.wait)
     held = origin_snapshot(machine, origin)
-    if held is None and origin.kind in ("snapshot", "prefix"):
+    if held is None and origin.kind in ("snapshot", "prefix") and not machine.defers_origins:
         machine.stood_down.append((bound, f"{bound.name}: there is no sound snapshot for {origin}"))
         return None
     return decision_of(machine, bound, action, bound.name, origin=origin, target=held, wait=wait, escalated=escalated)

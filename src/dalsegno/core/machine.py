@@ -66,6 +66,9 @@ class Machine:
         self.improvements = 0  # snapshots that improvements called for, in this program
         self.attempts_limited = any(leaf.limits_attempts() for leaf in all_conditions(rules))
         self.skipped: int | None = None  # items of data left out so far, where the loop counts them
+        self.defers_origins = (
+            False  # one attempt of several side by side: where the next begins, their driver finds out
+        )
         self.stood_down: list[tuple[Bound, str]] = []
         self.queue: list[tuple[Bound, Any]] = []
         self.true: set[int] = set()

@@ -10,6 +10,7 @@ from dalsegno.core import events
 from dalsegno.core.actions import Adapt, Restart, RollBack, Stop, Target
 from dalsegno.core.answering import best_restorable, snapshot_objective
 from dalsegno.core.decisions import Change, Decision
+from dalsegno.core.errors import UsageError
 from dalsegno.core.ledger import choose
 from dalsegno.core.loops.ending import end_attempt_row
 from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction, Landing
@@ -193,6 +194,15 @@ def restore(conductor: Conductor, decision: Decision, to: Target) -> bool:
             f"checkpoint=ds.checkpoint.Improved({best.metric!r}) takes a snapshot whenever it improves"
         )
     return True
+
+
+def refuse_without_state(decision: Decision) -> None:
+    """The driver of parallel attempts has no attempt's state: it can end attempts and the run, and nothing else."""
+    if not isinstance(decision.action, (Restart, Stop)):
+        raise UsageError(
+            f"{decision.rule} called for {decision.verb!r}: a policy that looks at the whole run cannot do that to one of "
+            "parallel attempts, whose state lies in another program; give it scope = 'attempt', and it decides there"
+        )
 
 
 def in_words(conductor: Conductor, change: Change) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dalsegno.core import events
-from dalsegno.core.actions import Restart, RollBack, Stop
-from dalsegno.core.asking import settle
+from dalsegno.core.actions import Restart, Stop
+from dalsegno.core.answering import origin_snapshot
 from dalsegno.core.bound import Bound
 from dalsegno.core.decisions import Decision
 from dalsegno.core.errors import UsageError
@@ -21,12 +21,14 @@ from dalsegno.core.executors import Task, executor_of
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.deciding import to_json
 from dalsegno.core.loops.opening import open_run
+from dalsegno.core.loops.overseeing import Runner, Start
 from dalsegno.core.loops.portfolio_endings import as_text, failed, hung
 from dalsegno.core.loops.portfolio_taking_up import take_up_attempts
-from dalsegno.core.loops.relaying import Runner, hear
+from dalsegno.core.loops.relaying import hear
 from dalsegno.core.loops.taking_up import stored_result
+from dalsegno.core.loops.taking_up.history import decisions_of, fill_ledger, numbers_of, set_abandoned
 from dalsegno.core.loops.worker import is_of_run
-from dalsegno.core.machine import all_conditions
+from dalsegno.core.machine import Machine, all_conditions
 from dalsegno.core.plan import Plan, is_async
 from dalsegno.core.process import Origin
 from dalsegno.core.result import Result, summary_from_dict
@@ -34,6 +36,8 @@ from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.trace import Attempt
 
 POLL_SECONDS = 0.2
+SLICE = 0.1  # seconds between two looks at the clocks while no attempt runs
+PROGRESS_SECONDS = 0.1
 GRACE = 2.0  # seconds beyond the step's own limit before a worker that sends nothing is killed
 
 
@@ -46,22 +50,32 @@ class Driver:
         self.machine = conductor.machine
         self.trace = self.machine.trace
         self.runners: list[Runner] = []
-        self.starts: list[tuple[int, Origin, int | None]] = []  # (number, origin, snapshot) yet to be begun
+        self.starts: list[Start] = []  # yet to be begun
+        self.views: dict[int, Attempt] = {}  # of attempts that were under way when the run was taken up
         self.failed: list[str] = []
         self.clock = time.perf_counter()
         limiting: list[Any] = [leaf for leaf in all_conditions(plan.rules) if leaf.limits_attempts()]
         limits = [dict(leaf.units)["attempts"] for leaf in limiting]
         self.most = min(limits, default=float("inf"))
-        self.names: dict[str, None] = {}
+        self.told = self.clock
+        # Conditions that look at the run and keep a state of the attempt: each attempt has that part for itself.
+        self.mixed = {
+            bound.index: bound.saved()
+            for bound in self.machine.folds
+            if bound.rule is not None
+            and any(leaf.scope == "attempt" and leaf.initial() is not None for leaf in bound.rule.condition.leaves())
+        }
 
     # -- the loop -----------------------------------------------------------------------------------------------
 
     def drive(self) -> None:
         while self.conductor.result is None:
             self.fill()
-            if not self.runners:
+            if not self.runners and not self.starts:
                 self.all_ended()
                 return
+            if not self.runners:
+                time.sleep(min(SLICE, max(min(one.not_before for one in self.starts) - time.perf_counter(), 0.0)))
             for handle in self.executor.wait([runner.handle for runner in self.runners], POLL_SECONDS):
                 runner = next((one for one in self.runners if one.handle is handle), None)
                 if runner is not None and self.conductor.result is None:
@@ -70,9 +84,10 @@ class Driver:
 
     def fill(self) -> None:
         """Begin attempts while there are places; a start reserves its place in a budget of attempts."""
-        while len(self.runners) < self.parallel and self.starts:
-            number, origin, snapshot = self.starts.pop(0)
-            self.begin(number, origin, snapshot)
+        now = time.perf_counter()
+        for start in [one for one in self.starts if one.not_before <= now][: self.parallel - len(self.runners)]:
+            self.starts.remove(start)
+            self.begin(start.number, start.origin, start.snapshot)
         while len(self.runners) < self.parallel and self.trace.begun < min(self.most, self.wanted):
             self.trace.begun += 1
             self.begin(self.trace.begun, Origin(), None)
@@ -96,30 +111,23 @@ class Driver:
             origin.to_dict(),
             snapshot,
         )
-        seed = attempt_seed(self.conductor.root_seed, number)
-        self.runners.append(Runner(self.executor.start(task), self.writer.attempt_row(number), seed))
+        view = self.views.pop(number, None) or Attempt(number, attempt_seed(self.conductor.root_seed, number), origin)
+        self.runners.append(Runner(self.executor.start(task), self.writer.attempt_row(number), view))
         self.conductor.stream.send(events.AttemptStarted(number, 0, origin.kind))
 
     # -- deciding what is of the run ----------------------------------------------------------------------------
 
-    def decide(self, runner: Runner) -> Decision | None:
-        """The run's own rules over one attempt's newest figures; None where they say nothing."""
+    def pass_time(self) -> None:
+        """Running time of the run is that of this program, however many attempts run beside each other in it."""
         now = time.perf_counter()
         self.trace.seconds += now - self.clock
         self.clock = now
-        self.trace.attempt = runner.view
-        fired = []
-        for bound in self.machine.folds:
-            truth = bound.fold(bound.state, self.trace)
-            if truth is True:
-                fired.append((bound, truth))
-        for bound in self.machine.bound:
-            if bound.policy is not None and hasattr(bound.policy, "observe"):
-                bound.policy.observe(self.trace)
-        outcome = settle(self.machine, fired) if fired or self.machine.has_policies else None
-        if isinstance(outcome, Decision) and outcome.index >= 0:
-            return outcome
-        return None
+
+    def tell_progress(self) -> None:
+        now = time.perf_counter()
+        if self.conductor.stream.listeners and now >= self.told + PROGRESS_SECONDS:
+            self.told = now
+            self.conductor.stream.send(events.Progressed(self.trace))
 
     def carry_out(self, runner: Runner, decision: Decision) -> None:
         """A decision of the driver about a running attempt: to restart it, or to stop the run."""
@@ -165,10 +173,26 @@ class Driver:
         )
 
     def start_next(self, decision: Decision) -> None:
-        if self.trace.begun < self.most:
-            self.trace.begun += 1
-            held = decision.target
-            self.starts.append((self.trace.begun, decision.origin or Origin(), None if held is None else held.id))
+        """Owe the attempt that a restart called for; the snapshot that it begins from may be any attempt's."""
+        if self.trace.begun >= self.most:
+            return
+        origin, held = decision.origin or Origin(), decision.target
+        if held is None and origin.kind in ("snapshot", "prefix"):
+            held = None if self.writer.snapshots_path is None else origin_snapshot(self.with_ledger(), origin)
+            if held is None:
+                self.failed.append(f"{decision.rule}: there is no sound snapshot for {origin}")
+                return
+        self.trace.begun += 1
+        wait = time.perf_counter() + decision.wait if decision.wait else 0.0
+        self.starts.append(Start(self.trace.begun, origin, None if held is None else held.id, wait))
+
+    def with_ledger(self) -> Machine:
+        """The driver's machine, with every snapshot that any of its attempts has."""
+        history = self.writer.events()
+        self.machine.ledger.clear()
+        fill_ledger(self.conductor, history)
+        set_abandoned(self.machine, decisions_of(history), numbers_of(history))
+        return self.machine
 
     def cut(self, runner: Runner, state: str) -> None:
         """End an attempt that is under way; its duration is censored."""
@@ -187,14 +211,14 @@ class Driver:
             "number": view.number,
             "cost": dict(view.cost),
             "value": view.value,
-            "best": None,
-            "metrics": {},
+            "best": None if view.best is None else view.best.to_dict(),
+            "metrics": {name: figures.last for name, figures in view.metrics.items()},
             "failure": None,
             "returned": None,
             "reset_seconds": 0.0,
             "propensity": 1.0,
             "seed": view.seed,
-            "origin": {"kind": "scratch"},
+            "origin": view.origin.to_dict(),
             **known,
         }
         self.writer.end_attempt(
@@ -205,7 +229,7 @@ class Driver:
             seconds=summary["seconds"],
             cost=summary["cost"],
             value=summary["value"],
-            best_step=None,
+            best_step=None if view.best is None else view.best.step,
             failure=summary["failure"],
             summary=summary,
         )
@@ -227,9 +251,8 @@ class Driver:
         self.finish(Decision(Stop(why), "the engine: " + why, -1, 0, self.trace.begun, why, succeeded=False))
 
     def finish(self, decision: Decision) -> None:
+        self.pass_time()
         now = time.perf_counter()
-        self.trace.seconds += now - self.clock
-        self.trace.names.update(self.names)
         self.trace.attempts.sort(key=lambda summary: summary.number)
         winners = [summary for summary in self.trace.attempts if summary.state == "succeeded"]
         self.writer.add_paid(seconds=now - self.conductor.paid_since)  # steps and costs are noted with their rows
@@ -262,7 +285,7 @@ class Driver:
             self.interrupt()
 
 
-def refuse_what_needs_the_state(plan: Plan) -> None:
+def refuse_what_needs_the_state(plan: Plan, journaled: bool) -> None:
     """A rule of the run that changes or rolls back an attempt would need its state, which lies in another program."""
     for rule in plan.rules:
         action = getattr(rule, "action", None)
@@ -271,8 +294,12 @@ def refuse_what_needs_the_state(plan: Plan) -> None:
                 f"{Bound(0, rule).name}: its condition looks at the whole run and its action needs the attempt's state; "
                 "with parallel attempts give it a condition of the attempt (elapsed instead of spent)"
             )
-        if isinstance(action, RollBack) and isinstance(action.escalate, RollBack):
-            raise UsageError("a roll back cannot escalate to another roll back")
+        origin = getattr(action, "origin", None)
+        if not journaled and getattr(origin, "kind", "") in ("snapshot", "prefix"):
+            raise UsageError(
+                f"{Bound(0, rule).name}: without a journal each of parallel attempts keeps its snapshots to itself: give "
+                "the run a journal, and a restart can begin from one of any attempt"
+            )
 
 
 def run_portfolio(plan: Plan, *, executor: Any, parallel: int, **options: Any) -> Result:
@@ -283,7 +310,7 @@ def run_portfolio(plan: Plan, *, executor: Any, parallel: int, **options: Any) -
         raise UsageError("an executor runs processes and functions, and these must not be asynchronous")
     if plan.budget is not None:
         raise UsageError("budget= with an executor: a hard budget is held by one program; use when.spent(...) instead")
-    refuse_what_needs_the_state(plan)
+    refuse_what_needs_the_state(plan, options.get("journal") is not None)
     chosen = executor_of(executor)
     conductor = open_run(plan, portfolio=True, **options)
     try:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dalsegno.core import events
 from dalsegno.core.actions import Restart, Stop
 from dalsegno.core.decisions import Decision
 from dalsegno.core.errors import BOOKKEEPING, HungError, UnsavableError
-from dalsegno.core.loops.taking_up import decision_from
+from dalsegno.core.loops.deciding import decision_from
+from dalsegno.core.loops.overseeing import decide_at_end
 from dalsegno.core.loops.worker import Silent, is_of_run
 from dalsegno.core.machine import Machine
 from dalsegno.core.report import Failure
@@ -18,8 +20,8 @@ from dalsegno.core.result import summary_from_dict
 from dalsegno.core.trace import Attempt
 
 if TYPE_CHECKING:
+    from dalsegno.core.loops.overseeing import Runner
     from dalsegno.core.loops.portfolio import Driver
-    from dalsegno.core.loops.relaying import Runner
 
 BOOKKEEPING_BY_NAME = (*BOOKKEEPING, UnsavableError)
 
@@ -46,11 +48,12 @@ def ended(driver: Driver, runner: Runner, outcome: dict[str, Any] | None, error:
     view.status = summary.state if summary.state in ("succeeded", "failed") else "running"
     view.value, view.returned, view.failure = summary.value, summary.returned, summary.failure
     driver.trace.ended += 1
-    own = driver.decide(runner)
+    own = decide_at_end(driver, runner)
     driver.trace.attempts.append(summary)
+    driver.conductor.stream.send(events.AttemptEnded(view.number, summary.state, view.steps))
     event = {"action": outcome["decision"], "rule": outcome["rule"], "step": view.steps, "saw": []}
     theirs = decision_from(event, Machine(driver.plan.rules))
-    if own is not None and (theirs.index < 0 or own.index < theirs.index):
+    if own is not None and (theirs.index < 0 or own.index < theirs.index or no_place_left(driver, theirs)):
         driver.journal_decision(runner, own)
         theirs = own
     if isinstance(theirs.action, Restart):
@@ -59,6 +62,11 @@ def ended(driver: Driver, runner: Runner, outcome: dict[str, Any] | None, error:
         driver.failed.append(theirs.reason)
     else:
         driver.stop(theirs)
+
+
+def no_place_left(driver: Driver, theirs: Decision) -> bool:
+    """Whether an attempt's own rule calls for another one for which the budget of attempts has no place left."""
+    return isinstance(theirs.action, Restart) and driver.trace.begun >= driver.most
 
 
 def lost(driver: Driver, runner: Runner) -> None:
@@ -79,11 +87,16 @@ def failed(driver: Driver, runner: Runner, failure: Failure) -> None:
     view = runner.view
     driver.trace.ended += 1
     view.status, view.failure = "failed", failure
-    own = driver.decide(runner)
+    own = decide_at_end(driver, runner)
     asked = Machine([Silent(rule) if is_of_run(rule) else rule for rule in driver.plan.rules])
     asked.trace.attempt = Attempt(view.number)
     theirs = asked.fail(failure, 0.0)
-    if own is not None and (not isinstance(theirs, Decision) or theirs.index < 0 or own.index < theirs.index):
+    if own is not None and (
+        not isinstance(theirs, Decision)
+        or theirs.index < 0
+        or own.index < theirs.index
+        or no_place_left(driver, theirs)
+    ):
         theirs = own
     if isinstance(theirs, Decision) and theirs.index >= 0:
         driver.journal_decision(runner, theirs)
@@ -93,7 +106,11 @@ def failed(driver: Driver, runner: Runner, failure: Failure) -> None:
     elif isinstance(theirs, Decision) and theirs.index >= 0 and isinstance(theirs.action, Stop):
         driver.stop(theirs)
     else:
-        driver.failed.append(f"failed with {failure.type}: {failure.message}")
+        driver.failed.append(said_of(failure))
+
+
+def said_of(failure: Failure) -> str:
+    return f"failed with {failure.type}: {failure.message}" if failure.types else f"failed: {failure.message}"
 
 
 def as_text(failure: Failure) -> dict[str, Any]:

@@ -5,52 +5,47 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from dalsegno.core import events
+from dalsegno.core.decisions import Decision
 from dalsegno.core.errors import UsageError
-from dalsegno.core.executors import Handle
 from dalsegno.core.journal import blocks
 from dalsegno.core.journal.writer import Call, dumps, loads
+from dalsegno.core.loops.overseeing import Runner, begin_at, go_back_to, oversee
 from dalsegno.core.loops.portfolio_endings import ended, lost
 from dalsegno.core.loops.worker import REMOTE
-from dalsegno.core.trace import Attempt
 
 if TYPE_CHECKING:
     from dalsegno.core.loops.portfolio import Driver
 
 
-class Runner:
-    """One attempt under way, as the driver sees it."""
-
-    def __init__(self, handle: Handle, row: int | None, seed: int) -> None:
-        self.handle = handle
-        self.row = row  # the attempt's id in the journal, once it has one
-        self.branch = 0
-        self.view = Attempt(handle.number, seed)
-        self.last = time.perf_counter()
-
-
 def hear(driver: Driver, runner: Runner) -> None:
-    """One message of a worker: do what it asks, take in its rows, decide what is of the run, answer."""
+    """One message of a worker: take in its rows, do what it asks, answer; or cut it where the run's rules say so."""
     raw = runner.handle.receive()
     if raw is None:
         lost(driver, runner)
         return
     runner.last = time.perf_counter()
     message = loads(raw.decode())
-    for attempt, branch, first, count, columns, data in message["rows"]:
-        take_rows(driver, runner, attempt, branch, first, count, columns, data)
-    method = message["method"]
-    if method == "ended":
-        runner.handle.send(dumps({"value": None, "sequence": driver.writer.sequence}).encode())
-        ended(driver, runner, *message["args"])
-        return
-    value = serve(driver, runner, method, message["args"], message["options"])
-    decision = driver.decide(runner) if message["rows"] or method == "progress" else None
-    cut = decision is not None or driver.conductor.result is not None
-    runner.handle.send(dumps({"value": value, "sequence": driver.writer.sequence, "cut": cut}).encode())
+    decision = None
+    for packed in message["rows"]:
+        decision = take_rows(driver, runner, *packed)
+        if decision is not None:
+            break
     if decision is not None:
+        answer(driver, runner, None, cut=True)
         driver.carry_out(runner, decision)
+    elif message["method"] == "ended":
+        answer(driver, runner, None)
+        ended(driver, runner, *message["args"])
+    else:
+        answer(driver, runner, serve(driver, runner, message["method"], message["args"], message["options"]))
+    driver.tell_progress()
     if driver.conductor.interruptions.received is not None:
         driver.interrupt()
+
+
+def answer(driver: Driver, runner: Runner, value: Any, *, cut: bool = False) -> None:
+    runner.handle.send(dumps({"value": value, "sequence": driver.writer.sequence, "cut": cut}).encode())
 
 
 def take_rows(
@@ -62,23 +57,19 @@ def take_rows(
     count: int,
     columns: str,
     data: bytes,
-) -> None:
-    view = runner.view
+) -> Decision | None:
+    """The steps of a bundle, up to that at which a rule of the run cuts the attempt."""
+    decision = None
     rows = list(blocks.unpack(0, first, count, columns, data))
     add = driver.writer.lane(attempt, branch).add_row
     for row in rows:
         add(row)
-        view.seconds += row[2]
-        for unit, amount in row[4].items():
-            view.cost[unit] = view.cost.get(unit, 0.0) + amount
-            driver.trace.cost[unit] = driver.trace.cost.get(unit, 0.0) + amount
-        if row[6] is not None and (view.value is None or row[6] > view.value):
-            view.value = row[6]
-        driver.names.update(dict.fromkeys(row[3]))
-    view.steps = first + count - 1
-    driver.trace.steps += count
+        decision = oversee(driver, runner, row)
+        if decision is not None:
+            break
     driver.writer.add_paid(steps=count, cost=total_of(rows))
     driver.writer.tick(time.perf_counter())
+    return decision
 
 
 def total_of(rows: list[blocks.Row]) -> dict[str, float]:
@@ -112,7 +103,14 @@ def serve(driver: Driver, runner: Runner, method: str, args: list[Any], options:
         return runner.row
     if method == "begin_branch":
         runner.branch = driver.writer.begin_branch(*args)
+        _, number, _, step, *_ = args
+        (begin_at if number == 0 else go_back_to)(runner.view, step)
         return runner.branch
+    if method == "snapshot":
+        row = driver.writer.snapshot(*args, **options)
+        told = (options[name] for name in ("step", "name", "kind", "bytes", "seconds"))
+        driver.conductor.stream.send(events.SnapshotSaved(row, runner.view.number, *told))
+        return row
     if method in REMOTE:
         return getattr(driver.writer, method)(*args, **options)
     raise UsageError(f"a worker asked for {method!r}, which is not to be had")

@@ -39,7 +39,7 @@ def is_of_run(rule: Any) -> bool:
     """Whether a rule or policy looks at the whole run, and so is the driver's to decide."""
     if isinstance(rule, Rule):
         return any(leaf.scope == "run" for leaf in rule.condition.leaves())
-    return getattr(rule, "scope", "run") == "run" and hasattr(rule, "state_dict")
+    return str(getattr(rule, "scope", "run")) == "run"
 
 
 class Silent:
@@ -184,6 +184,7 @@ def work(task: Task, exchange: Exchange) -> None:
     schedule = schedule_of(plan, snapshots)
     machine = Machine(rules, schedule=schedule, objective=objective_of(plan.rules, schedule))
     machine.trace.begun = task.number - 1
+    machine.defers_origins = True
     worker = Worker(
         rules=rules,
         machine=machine,

@@ -114,6 +114,11 @@ def check_subject(subject: Any) -> None:
         return
     if not callable(subject):
         raise UsageError(f"{subject!r}: expected a Process, a class of one, or a function def train(attempt)")
+    if inspect.isgeneratorfunction(subject) or inspect.isasyncgenfunction(subject):
+        raise UsageError(
+            f"{subject!r} is a generator function: calling it does nothing. Let it go over attempt.over(...) and report, "
+            "without yield"
+        )
     try:
         inspect.signature(subject).bind(object())
     except TypeError as error:

@@ -23,6 +23,10 @@ class Subject(Protocol):
 
     def skip(self, start: int, stop: int) -> None: ...
 
+    def can_return(self) -> str | None:
+        """Why a snapshot cannot be gone back to here, or None if it can."""
+        ...
+
 
 class ProcessSubject:
     """A process: its own ``state_dict`` is what is saved."""
@@ -50,6 +54,9 @@ class ProcessSubject:
                 f"{type(self.process).__name__} has no skip(start, stop): roll_back(skip=...) needs one, or attempt.over"
             )
         skip(start, stop)
+
+    def can_return(self) -> str | None:
+        return None
 
 
 def apply_change(change: Change, target: Any) -> Any:
@@ -92,17 +99,42 @@ def load_into(name: str, piece: Any, state: Any) -> None:
         piece[...] = state
     elif is_generator(piece):
         load_generator(piece, state)
-    elif isinstance(piece, MutableMapping):
-        piece.clear()
-        piece.update(state)
-    elif isinstance(piece, MutableSet):
-        piece.clear()
-        for item in state:
-            piece.add(item)
-    elif isinstance(piece, MutableSequence):
-        piece[:] = state
+    elif isinstance(piece, (MutableMapping, MutableSet, MutableSequence)):
+        graft(piece, state, set())
     else:
         raise SnapshotError(f"{name} has state_dict but no load_state_dict: its state cannot be put back")
+
+
+def graft(old: Any, new: Any, done: set[int]) -> Any:
+    """Make a container hold what ``new`` holds, keeping the containers and arrays in it that a program may hold on to.
+
+    Returns what is to stand in its place: itself where that could be done. What stands in two places is changed once.
+    """
+    if old is new or id(old) in done or not alike(old, new):
+        return new
+    done.add(id(old))
+    if is_array(old):
+        old[...] = new
+    elif isinstance(old, MutableMapping):
+        fresh = {key: graft(old[key], value, done) if key in old else value for key, value in new.items()}
+        old.clear()
+        old.update(fresh)
+    elif isinstance(old, MutableSet):
+        old.clear()
+        for item in new:
+            old.add(item)
+    else:
+        common = [graft(mine, theirs, done) for mine, theirs in zip(old, new, strict=False)]
+        old[:] = [*common, *list(new)[len(common) :]]
+    return old
+
+
+def alike(old: Any, new: Any) -> bool:
+    """Whether ``old`` can be made to hold what ``new`` holds."""
+    if is_array(old) and is_array(new):
+        return bool(old.shape == new.shape and old.dtype == new.dtype and old.flags.writeable)
+    kinds = (MutableMapping, MutableSet, MutableSequence)
+    return any(isinstance(old, kind) and isinstance(new, kind) for kind in kinds) and not is_array(new)
 
 
 def mismatch(name: str, here: object, there: object) -> SnapshotError:

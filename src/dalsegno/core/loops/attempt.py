@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dalsegno.core.actions import Stop
 from dalsegno.core.errors import BOOKKEEPING, SnapshotError, UsageError
 from dalsegno.core.loops.beginning import begin, make_ready, start_failed
 from dalsegno.core.loops.conductor import Conductor
-from dalsegno.core.loops.course import DONE, Course
+from dalsegno.core.loops.course import Course
+from dalsegno.core.loops.ending import final_state
 from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction
-from dalsegno.core.loops.judging import answer, answer_async
+from dalsegno.core.loops.judging import answer
+from dalsegno.core.loops.over import Over, Step
 from dalsegno.core.once import once, once_async
 from dalsegno.core.report import Failure, Report, check_cost
 from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.subject import load_into, state_of
-
-
-class Step(int):
-    """The number of a step, from 1, which also takes its report."""
-
-    attempt: Attempt
-
-    def report(
-        self,
-        *,
-        value: float | None = None,
-        status: str = "running",
-        cost: Mapping[str, float] | None = None,
-        **metrics: float,
-    ) -> None:
-        """Record what this step tells; several calls in one step merge. Decisions fall when the next item is asked for."""
-        self.attempt.report(value=value, status=status, cost=cost, **metrics)
 
 
 class Attempt:
@@ -49,10 +34,14 @@ class Attempt:
         self.ended: str | None = None
         self.pending: Report | None = None
         self.unfinished = False  # an item was handed out whose step has not been closed yet
+        self.kept_late: list[str] = []  # kept since then
+        self.loop = 0  # the call of over that handed it out
         self.failure: Failure | None = None
         self.unclaimed: dict[str, Any] = {}
         self.last_only = False  # the run is over: code runs once more to have its final state, without a step
         self.gone_back_outside = False
+        self.passed = False  # a loop that was finished before has been passed over, in order to arrive at a later one
+        self.from_engine: BaseException | None = None  # raised by the engine, or by what it calls, and not by the body
         begun = begin(conductor) if conductor.result is None else None
         source = begun if begun is not None else conductor.machine.trace.attempt
         self.number, self.seed, self.origin = source.number, source.seed, source.origin
@@ -103,11 +92,10 @@ class Attempt:
         if self.conductor.is_ready and self.arriving:
             self.refuse_mismatch()
             self.arriving = False
-        else:
-            for name, piece in self.kept.items():
-                if name not in pieces:
-                    raise SnapshotError(f"{name!r} was kept after that snapshot was taken: it cannot be put back")
-                load_into(name, piece, pieces[name])
+        for name, piece in self.kept.items():  # where they were restored by keep, again: code in between is to be void
+            if name not in pieces:
+                raise SnapshotError(f"{name!r} was kept after that snapshot was taken: it cannot be put back")
+            load_into(name, piece, pieces[name])
         self.course.load(state["course"])
         self.conductor.machine.skipped = self.course.skipped
         if self.course.call < len(self.course.calls):
@@ -115,6 +103,9 @@ class Attempt:
 
     def skip(self, start: int, stop: int) -> None:
         self.course.skip.append((start, stop))
+
+    def can_return(self) -> str | None:
+        return self.course.can_return()
 
     def refuse_mismatch(self) -> None:
         """A kept name that the snapshot lacks, or a piece in it that nobody claimed, is refused."""
@@ -134,18 +125,27 @@ class Attempt:
         or tensor, a dict, list or set (changed in place), or a random generator.
         """
         for name, piece in pieces.items():
-            if name in self.kept and self.kept[name] is not piece:
-                raise UsageError(f"attempt.keep({name}=...): this name already stands for another object")
-            if self.arriving and name not in self.kept:
-                if name not in self.unclaimed:
-                    raise SnapshotError(
-                        f"attempt.keep({name}=...): the snapshot to go on from has no {name!r} "
-                        f"(it has {', '.join(sorted(self.unclaimed)) or 'nothing more'})"
-                    )
-                load_into(name, piece, self.unclaimed.pop(name))
-            else:
-                state_of(name, piece)  # refused now, and not at the first save
-            self.kept[name] = piece
+            try:
+                self.keep_one(name, piece)
+            except Exception as error:
+                self.from_engine = error
+                raise
+
+    def keep_one(self, name: str, piece: Any) -> None:
+        if self.unfinished and name not in self.kept:
+            self.kept_late.append(name)  # fine after a break; in the loop's body it is refused at the next item
+        if name in self.kept and self.kept[name] is not piece:
+            raise UsageError(f"attempt.keep({name}=...): this name already stands for another object")
+        if self.arriving and name not in self.kept:
+            if name not in self.unclaimed:
+                raise SnapshotError(
+                    f"attempt.keep({name}=...): the snapshot to go on from has no {name!r} "
+                    f"(it has {', '.join(sorted(self.unclaimed)) or 'nothing more'})"
+                )
+            load_into(name, piece, self.unclaimed.pop(name))
+        else:
+            state_of(name, piece)  # refused now, and not at the first save
+        self.kept[name] = piece
 
     def over(self, iterable: Any, epochs: int | None = None) -> Over:
         """Go over ``iterable``, each item with its step: ``for step, batch in attempt.over(loader, epochs=3)``.
@@ -153,7 +153,8 @@ class Attempt:
         Goes back with a roll back and goes on after a kill: by index for a sequence, by the iterable's own
         ``state_dict``, or by counting from its start; ``attempt.course.calls[-1].how`` says which.  Without ``epochs`` the
         k-th call in a program is epoch k, and finished epochs yield nothing.  Decisions fall when the next item is asked
-        for; after a restart or a stop the loop just ends and ``attempt.ended`` says why.
+        for; after a restart or a stop the loop just ends and ``attempt.ended`` says why. A loop may be left with ``break`` and
+        another one begun; two at a time are refused.
         """
         return Over(self, self.course.add(iterable, epochs))
 
@@ -210,13 +211,17 @@ class Attempt:
         """Before the first item: the pieces are kept, so the state can be put back or saved. False if nothing is left."""
         conductor = self.conductor
         if self.last_only:
+            self.show_final_state()
             return False
         if conductor.is_ready:
             return True
         landing = conductor.landing
         state = landing.state if landing is not None else self.origin_state()
         if state is not None and call < int(state["course"]["call"]):
+            self.passed = True
             return False  # an epoch that was finished before
+        if self.passed:  # what was said between the loops that were passed over was told the first time
+            self.pending, self.failure = None, None
         if landing is not None or state is not None:
             conductor.is_ready = True
         make_ready(conductor)
@@ -226,6 +231,24 @@ class Attempt:
         ):
             raise UsageError(f"there is a roll back rule, and {why}")
         return True
+
+    def show_final_state(self) -> None:
+        """A run that is over is shown once more: code between its loops has run again, and is to be void."""
+        state = final_state(self.conductor)
+        for name, piece in self.kept.items() if state is not None else ():
+            if name in state["kept"]:  # type: ignore[index]
+                load_into(name, piece, state["kept"][name])  # type: ignore[index]
+
+    def next_boundary(self, call: int) -> Any:
+        """The boundary before the next item of loop ``call``: an earlier loop that was left is behind from here on."""
+        if self.unfinished and self.loop != call:
+            self.course.leave_for(call)
+        elif self.kept_late:
+            raise UsageError(
+                f"attempt.keep({self.kept_late[0]}=...) in the body of a loop: a program that resumes in this loop would find "
+                "in its snapshot what it has not kept yet. Keep it before the loop"
+            )
+        return self.close_step()
 
     def close_step(self) -> Any:
         """The boundary after an item: what the step reported goes to the engine."""
@@ -258,8 +281,9 @@ class Attempt:
         decision = self.conductor.last_decision
         self.ended = decision.reason if decision is not None else "ended"
 
-    def hand_out(self, item: Any) -> tuple[Step, Any]:
-        self.unfinished = True
+    def hand_out(self, item: Any, loop: int) -> tuple[Step, Any]:
+        self.unfinished, self.loop = True, loop
+        self.kept_late.clear()
         self.conductor.machine.skipped = self.course.skipped
         step = Step(self.conductor.machine.trace.attempt.steps + 1)
         step.attempt = self
@@ -271,6 +295,8 @@ class Attempt:
             return AGAIN if self.gone_back_outside else ENDED
         if not self.conductor.is_ready:
             make_ready(self.conductor)
+        if self.unfinished:
+            self.course.leave_for(len(self.course.calls))  # with a break: a program that resumes here has no item left
         instruction = answer(self.conductor, self.close_step())
         if instruction is None:
             if self.pending is not None:
@@ -287,7 +313,8 @@ class Attempt:
     def body_failed(self, error: Exception) -> Any:
         """The body raised; returns what the engine made of it, or raises the same exception."""
         self.pending, self.unfinished = None, False
-        if self.ended is not None or isinstance(error, BOOKKEEPING):
+        over = self.ended is not None or self.conductor.result is not None
+        if over or error is self.from_engine or isinstance(error, BOOKKEEPING):
             raise error
         if not self.conductor.is_ready:
             if self.conductor.landing is not None or isinstance(error, UsageError):
@@ -301,57 +328,3 @@ class Attempt:
     def ended_by_stop(self) -> bool:
         decision = self.conductor.last_decision
         return decision is not None and isinstance(decision.action, Stop)
-
-
-class Over:
-    """The items of one call of ``attempt.over``, each with its step; an iterator, plain or asynchronous."""
-
-    __slots__ = ("attempt", "call", "finished")
-
-    def __init__(self, attempt: Attempt, call: int) -> None:
-        self.attempt, self.call, self.finished = attempt, call, False
-
-    @property
-    def how(self) -> str:
-        """How a place in the iterable is found again: ``index``, ``state`` or ``count``."""
-        return self.attempt.course.calls[self.call].how
-
-    def __iter__(self) -> Iterator[tuple[Step, Any]]:
-        return self
-
-    def __next__(self) -> tuple[Step, Any]:
-        attempt = self.attempt
-        if attempt.ended is not None or self.finished:
-            raise StopIteration
-        instruction = attempt.close_step()
-        if instruction is not None:
-            instruction = answer(attempt.conductor, instruction)
-            if not attempt.obey(instruction):
-                raise StopIteration
-        if not attempt.conductor.is_ready and not attempt.arrive(self.call):
-            raise StopIteration
-        item = attempt.course.next_item(self.call)
-        if item is DONE:
-            self.finished = True
-            raise StopIteration
-        return attempt.hand_out(item)
-
-    def __aiter__(self) -> AsyncIterator[tuple[Step, Any]]:
-        return self
-
-    async def __anext__(self) -> tuple[Step, Any]:
-        attempt = self.attempt
-        if attempt.ended is not None or self.finished:
-            raise StopAsyncIteration
-        instruction = attempt.close_step()
-        if instruction is not None:
-            instruction = await answer_async(attempt.conductor, instruction)
-            if not attempt.obey(instruction):
-                raise StopAsyncIteration
-        if not attempt.conductor.is_ready and not attempt.arrive(self.call):
-            raise StopAsyncIteration
-        item = await attempt.course.next_item_async(self.call)
-        if item is DONE:
-            self.finished = True
-            raise StopAsyncIteration
-        return attempt.hand_out(item)

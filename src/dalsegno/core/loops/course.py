@@ -7,12 +7,12 @@ drawn until the place is reached).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dalsegno.core.errors import UsageError
-from dalsegno.core.subject import load_into
+from dalsegno.core.subject import is_array, is_tensor, load_into
 
 DONE = object()
 
@@ -30,9 +30,16 @@ class Call:
 def way_of(iterable: Any) -> str:
     if callable(getattr(iterable, "state_dict", None)) and callable(getattr(iterable, "load_state_dict", None)):
         return "state"
-    if hasattr(iterable, "__getitem__") and hasattr(iterable, "__len__") and not isinstance(iterable, Mapping):
-        return "index"
-    return "count"
+    return "index" if is_sequence(iterable) else "count"
+
+
+def is_sequence(iterable: Any) -> bool:
+    """Whether going over it is the same as taking its items 0, 1, 2, ...: not so where ``__iter__`` says otherwise."""
+    if isinstance(iterable, Sequence):
+        return True
+    if not hasattr(iterable, "__getitem__") or not hasattr(iterable, "__len__") or isinstance(iterable, Mapping):
+        return False
+    return is_array(iterable) or is_tensor(iterable) or not hasattr(iterable, "__iter__")
 
 
 def generators_of(iterable: Any) -> dict[str, Any]:
@@ -89,6 +96,7 @@ class Course:
 
     def next_item(self, call: int) -> Any:
         """The next item on the course, up to the end of ``call``; DONE there."""
+        self.refuse_earlier(call)
         while True:
             if self.iterator is None and not self.begin_epoch(call):
                 return DONE
@@ -102,6 +110,7 @@ class Course:
 
     async def next_item_async(self, call: int) -> Any:
         """The same for an asynchronous iterable (or a plain one)."""
+        self.refuse_earlier(call)
         while True:
             if self.iterator is None and not self.begin_epoch(call):
                 return DONE
@@ -115,6 +124,36 @@ class Course:
                 continue
             if self.take():
                 return item
+
+    def leave_for(self, call: int) -> None:
+        """A loop was left before its end, and ``call`` has begun (or the body has ended): its place is behind."""
+        if self.call < call:
+            self.call, self.epoch, self.index = call, 0, 0
+            self.iterator, self.loader_state, self.epoch_start, self.to_draw = None, None, None, 0
+
+    def refuse_earlier(self, call: int) -> None:
+        """A loop whose later one has begun cannot go on: their places would get mixed up."""
+        if self.call > call:
+            raise UsageError(
+                f"loop {call + 1} of attempt.over goes on although loop {self.call + 1} has begun: an attempt has one place "
+                "in its data. Go over one at a time (zip or itertools.product inside one attempt.over), the inner ones "
+                "without attempt.over"
+            )
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the item handed out last is the last one of its epoch."""
+        here = self.calls[self.call]
+        if not hasattr(here.iterable, "__len__"):
+            raise UsageError(
+                f"step.ends_epoch: a {type(here.iterable).__name__} has no len(), so that nobody knows before the next item "
+                "is asked for"
+            )
+        left = len(here.iterable) - self.index
+        return all(
+            any(start <= place < stop for start, stop in self.skip)
+            for place in range(self.position, self.position + left)
+        )
 
     def take(self) -> bool:
         """Count the item just drawn; False if it is to be left out."""
@@ -171,9 +210,13 @@ class Course:
     # -- state --------------------------------------------------------------------------------------------------
 
     def save(self) -> dict[str, Any]:
-        loader = self.loader_state
-        if self.iterator is not None and self.call < len(self.calls) and self.calls[self.call].how == "state":
-            loader = self.calls[self.call].iterable.state_dict()
+        loader, epoch_start = self.loader_state, self.epoch_start
+        if self.call < len(self.calls) and self.epoch < self.calls[self.call].epochs:
+            here = self.calls[self.call]
+            if here.how == "state":
+                loader = here.iterable.state_dict()
+            elif here.how == "count" and self.iterator is None and not here.one_shot:
+                epoch_start = self.capture(here.iterable)  # of the epoch that begins next
         return {
             "call": self.call,
             "epoch": self.epoch,
@@ -182,7 +225,7 @@ class Course:
             "skipped": self.skipped,
             "skip": [list(pair) for pair in self.skip],
             "loader": loader,
-            "epoch_start": self.epoch_start,
+            "epoch_start": epoch_start,
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -194,15 +237,13 @@ class Course:
 
     def settle(self) -> None:
         """Find the restored place again; only now is the iterable known."""
-        if self.index == 0 and self.loader_state is None:
-            return
         here = self.calls[self.call]
         if here.how == "state" and self.loader_state is not None:
             here.iterable.load_state_dict(self.loader_state)
-            self.iterator = self.iterate(here, self.index)
+            self.iterator = self.iterate(here, self.index) if self.index else None
             return
         if here.how == "index":
-            self.iterator = self.iterate(here, self.index)
+            self.iterator = self.iterate(here, self.index) if self.index else None
             return
         if self.epoch_start is not None:
             from dalsegno.core.store import generators
@@ -212,6 +253,8 @@ class Course:
             for place, state in self.epoch_start["own"].items():
                 if place in own:
                     self.set_generator(place, own[place], state)
+        if self.index == 0:
+            return
         self.tell_epoch(here)
         self.iterator = self.iterate(here, 0)
         self.draw_to_place()

@@ -26,6 +26,9 @@ def decide(conductor: Conductor, decision: Decision, at: str, journaled: Any = N
     """Make a decision durable, then carry it out."""
     reader = engine = None
     if isinstance(decision.action, RollBack):
+        why = conductor.subject.can_return()
+        if why is not None:
+            raise UsageError(f"{decision.rule} called for a roll back, and {why}")
         reader = open_target(conductor, decision)
         if reader is None:
             return give_up(conductor, decision, at)

@@ -34,6 +34,20 @@ def process_of(plan: Plan) -> Any:
 def run_process(plan: Plan, conductor: Conductor) -> None:
     """The loop of a process."""
     process = process_of(plan)
+    try:
+        step_through(process, conductor)
+    finally:
+        close_own(plan, process)
+
+
+def close_own(plan: Plan, process: Any) -> None:
+    """Close a process that was made here from its class; one that the user made is the user's."""
+    close = getattr(process, "close", None)
+    if isinstance(plan.process, type) and callable(close):
+        close()
+
+
+def step_through(process: Any, conductor: Conductor) -> None:
     subject = ProcessSubject(process)
     conductor.subject = subject
     step, boundary = process.step, conductor.boundary
@@ -72,6 +86,13 @@ def resettle(conductor: Conductor) -> None:
 async def run_process_async(plan: Plan, conductor: Conductor) -> None:
     """The same for a process whose methods may be coroutine functions."""
     process = process_of(plan)
+    try:
+        await step_through_async(process, conductor)
+    finally:
+        close_own(plan, process)
+
+
+async def step_through_async(process: Any, conductor: Conductor) -> None:
     conductor.subject = ProcessSubject(process)
     while (attempt := begin(conductor)) is not None:
         await pause_async(conductor)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def land(conductor: Conductor, landing: Landing) -> None:
     """Put a saved state back into the process and make the changes that belong on top of it."""
-    conductor.subject.load(landing.state)
+    conductor.subject.load(landing.reader.get("process"))  # anew: what was handed out before may have been changed
     restore_generators(conductor, landing.reader)
     apply_changes(conductor, landing.changes)
 

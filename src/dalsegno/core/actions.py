@@ -117,3 +117,8 @@ class Stop(Action):
     reason: str = ""
     restore: Target | None = None
     succeeded: bool | None = None
+
+
+@dataclass(frozen=True)
+class OutOfBudget(Stop):
+    """The stop of a hard budget: a success only where the attempt has just succeeded."""

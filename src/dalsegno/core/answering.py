@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dalsegno.core.actions import Action, Adapt, Restart, RollBack, Stop
+from dalsegno.core.actions import Action, Adapt, OutOfBudget, Restart, RollBack, Stop
 from dalsegno.core.bound import Bound
 from dalsegno.core.decisions import Change, Decision
 from dalsegno.core.durations import seconds
@@ -31,6 +31,8 @@ def answer(machine: Machine, bound: Bound, action: Action, escalated: bool = Fal
     if isinstance(action, Restart):
         return answer_restart(machine, bound, action, escalated)
     if isinstance(action, Stop):
+        if isinstance(action, OutOfBudget):
+            action = Stop(action.reason, succeeded=attempt.status == "succeeded")
         won = attempt.status != "failed" and not escalated if action.succeeded is None else action.succeeded
         reason = action.reason or bound.name
         chosen = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dalsegno.core.conditions.limits import MISTAKEN
 from dalsegno.core.durations import seconds as to_seconds
 from dalsegno.core.errors import BudgetError, UsageError
 
@@ -13,7 +14,9 @@ class Budget:
     """Hard limits for costly calls, by unit: worst cases are held before a call and settled after it.
 
     A call whose cost never became known (it raised, or the program was killed in it) stays held.
-    ``seconds`` is running time; calls get what is left of it as their timeout.
+    What reports say that steps have cost counts too, and so do ``steps``, ``attempts`` and ``seconds`` (of running time;
+    calls get what is left of it as their timeout). Once a unit is used up, the run ends at the next boundary as not
+    succeeded; a call that does not fit raises :class:`BudgetError`, which ends it where no rule names that error.
 
     >>> budget = Budget(tokens=1000)
     >>> held = budget.hold({"tokens": 600})
@@ -31,23 +34,30 @@ class Budget:
             raise UsageError("Budget(): expected at least one limit, as in Budget(tokens=4000, usd=2)")
         self.limits: dict[str, float] = {}
         for unit, limit in limits.items():
+            if unit in MISTAKEN:
+                raise UsageError(f"Budget({unit}={limit!r}): there is no unit {unit!r}; write {MISTAKEN[unit]}=")
             amount = to_seconds(limit) if unit == "seconds" else limit
+            if unit in ("steps", "attempts") and amount != int(amount):
+                raise UsageError(f"Budget({unit}={limit!r}): expected a whole number")
             if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount < float("inf"):
                 raise UsageError(f"Budget({unit}={limit!r}): expected a finite number of at least 0")
             self.limits[unit] = float(amount)
         self.used: dict[str, float] = dict.fromkeys(self.limits, 0.0)
         self.held: dict[str, float] = dict.fromkeys(self.limits, 0.0)
+        self.seen: dict[str, float] = {}  # what the run has used in all, reported costs and running time included
 
     def left(self, unit: str) -> float:
         """What is neither used nor held; infinite for a unit without a limit."""
         if unit not in self.limits:
             return float("inf")
-        return max(self.limits[unit] - self.used[unit] - self.held[unit], 0.0)
+        return max(self.limits[unit] - max(self.used[unit], self.seen.get(unit, 0.0)) - self.held[unit], 0.0)
 
     def hold(self, worst: Mapping[str, float]) -> dict[str, float]:
         """Set the worst case of a call aside, or raise :class:`BudgetError` before anything is begun."""
         for unit in self.limits:
             need = worst.get(unit, 0.0)
+            if unit == "attempts":  # those that have ended; the one that calls is allowed to
+                continue
             if need > self.left(unit) or self.left(unit) <= 0:
                 raise BudgetError(
                     f"the call may need {need:g} {unit} and {self.left(unit):g} of {self.limits[unit]:g} are left: "
@@ -64,9 +74,9 @@ class Budget:
             self.held[unit] = max(self.held[unit] - held.get(unit, 0.0), 0.0)
             self.used[unit] += cost.get(unit, 0.0)
 
-    def use(self, unit: str, amount: float) -> None:
-        if unit in self.limits:
-            self.used[unit] += amount
+    def see(self, used: Mapping[str, float]) -> None:
+        """Take note of what the run has used in all, so that what no call has cost counts too."""
+        self.seen = {unit: used.get(unit, 0.0) for unit in self.limits}
 
     def state_dict(self) -> dict[str, Any]:
         return {"used": dict(self.used), "held": dict(self.held)}

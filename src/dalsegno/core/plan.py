@@ -108,6 +108,11 @@ def check_subject(subject: Any) -> None:
     if subject is None:  # the inline form: the loop's body is the process
         return
     if is_process(subject):
+        for name in ("state_dict", "load_state_dict"):
+            if inspect.iscoroutinefunction(getattr(subject, name, None)):
+                raise UsageError(
+                    f"{subject!r}: {name} is a coroutine function: the state of a moment cannot be waited for"
+                )
         missing = [name for name in METHODS if not callable(getattr(subject, name, None))]
         if missing:
             raise UsageError(f"{subject!r} is no Process: it has no {', '.join(missing)}")

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dalsegno.core.conditions.leaf import Leaf, refuses
-from dalsegno.core.errors import UsageError
+from dalsegno.core.errors import BudgetError, UsageError
 from dalsegno.core.report import qualified_name
 from dalsegno.core.trace import Trace
+
+BUDGET = qualified_name(BudgetError)
 
 
 @refuses
@@ -35,7 +37,7 @@ class failed(Leaf):
 
     A type is a class of exceptions or the name of one, with its module (``"torch.OutOfMemoryError"``) or
     without (``"OutOfMemoryError"``: of any module); subclasses count. Without types a reported status
-    ``failed`` is a failure too. Raises :class:`UsageError` for what is no kind of ``Exception``: leaving
+    ``failed`` is a failure too; a :class:`BudgetError` is one only where it is named. Raises :class:`UsageError` for what is no kind of ``Exception``: leaving
     (Ctrl-C, cancellation, exit) is no failure, and no rule is asked about it.
 
     >>> from dalsegno.core.conditions import failed
@@ -52,9 +54,9 @@ class failed(Leaf):
         attempt = trace.attempt
         if attempt.status != "failed":
             return False
-        if not self.types:
-            return True
         failure = attempt.failure
+        if not self.types:  # a budget that is used up is no reason to try again, unless a rule names it
+            return failure is None or BUDGET not in failure.types
         return failure is not None and any(answers(name, one) for name in self.types for one in failure.types)
 
     def saw(self, state: Any, trace: Trace) -> dict[str, Any]:

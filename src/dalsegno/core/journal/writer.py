@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from dalsegno.core.errors import InUseError, JournalError, UsageError
-from dalsegno.core.journal import blocks, calls, owner
-from dalsegno.core.journal.calls import Call
+from dalsegno.core.journal import blocks, owner
+from dalsegno.core.journal.calls import CallRows
 from dalsegno.core.journal.connection import Connection
 from dalsegno.core.journal.lane import Lane
 from dalsegno.core.journal.telemetry import Telemetry
 from dalsegno.core.journal.values import dumps, loads
 
-__all__ = ["Call", "Lane", "RunWriter", "dumps", "loads"]
+__all__ = ["Lane", "RunWriter", "dumps", "loads"]
 
 FLUSH_SECONDS = 0.5
 LEAVING_WAIT = 2.0  # seconds that a program which has to leave waits for a lock
@@ -38,7 +38,7 @@ SNAPSHOT = (
 )
 
 
-class RunWriter:
+class RunWriter(CallRows):
     """Writes one run as its only owner; every transaction first makes sure that it still is.
 
     What is called an event here (a decision, a snapshot, the beginning or end of an attempt or a call) is committed and
@@ -318,26 +318,6 @@ class RunWriter:
     def mark_snapshot(self, snapshot_id: int, *, state: str, why: str | None = None) -> None:
         """``ok``, ``damaged`` or ``removed``."""
         self.event("UPDATE snapshots SET state = ?, why = ? WHERE id = ?", (state, why, snapshot_id))
-
-    # -- costly calls -------------------------------------------------------------------------------------------
-
-    def call_begin(
-        self, attempt: int, branch: int, step: int, key: str, inputs_hash: str, held: Mapping[str, float] | None = None
-    ) -> Call:
-        """Commit that a call is about to be sent; says what is known of it from before."""
-        return calls.begin(self, (attempt, branch, step, key), inputs_hash, held or {})
-
-    def call_state(self, attempt: int, branch: int, step: int, key: str) -> str:
-        """``new`` for a call that was never sent, else ``sent`` or ``done``."""
-        return calls.state_of(self, (attempt, branch, step, key))
-
-    def call_end(self, call: Call, value: object, cost: Mapping[str, float]) -> None:
-        """Make the value of a call durable; it may be used after this."""
-        calls.end(self, call.id, value, cost)
-
-    def calls_spent(self) -> tuple[dict[str, float], dict[str, float]]:
-        """What all calls of the run have cost, and what calls of unknown cost still hold."""
-        return calls.spent(self)
 
     # -- what was written, for taking a run up ------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from dalsegno.core.loops.ending import final_state
 from dalsegno.core.loops.instructions import AGAIN, ENDED, Instruction
 from dalsegno.core.loops.judging import answer
 from dalsegno.core.loops.over import Over, Step
-from dalsegno.core.once import once, once_async
+from dalsegno.core.once import call_once, call_once_async
 from dalsegno.core.report import Failure, Report, check_cost
 from dalsegno.core.seeds import attempt_seed
 from dalsegno.core.subject import load_into, state_of
@@ -41,6 +41,7 @@ class Attempt:
         self.last_only = False  # the run is over: code runs once more to have its final state, without a step
         self.gone_back_outside = False
         self.passed = False  # a loop that was finished before has been passed over, in order to arrive at a later one
+        self.between: tuple[int, int] | None = None  # branch and step at which the loop passed over last had ended
         self.from_engine: BaseException | None = None  # raised by the engine, or by what it calls, and not by the body
         begun = begin(conductor) if conductor.result is None else None
         source = begun if begun is not None else conductor.machine.trace.attempt
@@ -195,11 +196,11 @@ class Attempt:
 
     def once(self, key: str, function: Callable[..., Any], **options: Any) -> Any:
         """A costly call at most once for this place in the run; see :func:`dalsegno.once`."""
-        return once(key, function, **options)
+        return call_once(self.conductor, key, function, **options)
 
     async def once_async(self, key: str, function: Callable[..., Any], **options: Any) -> Any:
         """The same for a coroutine function."""
-        return await once_async(key, function, **options)
+        return await call_once_async(self.conductor, key, function, **options)
 
     def seed_for(self, purpose: str) -> int:
         """A seed of this attempt for a purpose of its own, independent of all others."""
@@ -210,16 +211,16 @@ class Attempt:
     def arrive(self, call: int) -> bool:
         """Before the first item: the pieces are kept, so the state can be put back or saved. False if nothing is left."""
         conductor = self.conductor
-        if self.last_only:
-            self.show_final_state()
-            return False
         if conductor.is_ready:
             return True
         landing = conductor.landing
         state = landing.state if landing is not None else self.origin_state()
         if state is not None and call < int(state["course"]["call"]):
             self.passed = True
+            ends = state["course"].get("ends", [])
+            self.between = tuple(ends[call]) if call < len(ends) and ends[call] else self.between
             return False  # an epoch that was finished before
+        self.between = None
         if self.passed:  # what was said between the loops that were passed over was told the first time
             self.pending, self.failure = None, None
         if landing is not None or state is not None:
@@ -232,9 +233,13 @@ class Attempt:
             raise UsageError(f"there is a roll back rule, and {why}")
         return True
 
-    def show_final_state(self) -> None:
-        """A run that is over is shown once more: code between its loops has run again, and is to be void."""
+    def show_once_more(self, call: int) -> None:
+        """Where a run that is over is shown once more: code between its loops has run again, and is to be void."""
+        if not self.last_only:
+            return
         state = final_state(self.conductor)
+        ends = state["course"].get("ends", []) if state is not None else []
+        self.between = tuple(ends[call]) if call < len(ends) and ends[call] else self.between
         for name, piece in self.kept.items() if state is not None else ():
             if name in state["kept"]:  # type: ignore[index]
                 load_into(name, piece, state["kept"][name])  # type: ignore[index]
@@ -243,12 +248,17 @@ class Attempt:
         """The boundary before the next item of loop ``call``: an earlier loop that was left is behind from here on."""
         if self.unfinished and self.loop != call:
             self.course.leave_for(call)
+            self.note_end_of(self.loop, 1)
         elif self.kept_late:
             raise UsageError(
                 f"attempt.keep({self.kept_late[0]}=...) in the body of a loop: a program that resumes in this loop would find "
                 "in its snapshot what it has not kept yet. Keep it before the loop"
             )
         return self.close_step()
+
+    def note_end_of(self, loop: int, open_steps: int = 0) -> None:
+        """Remember where a loop ended, for the calls that are made between it and the next."""
+        self.course.note_end(loop, self.conductor.branch_id, self.step + open_steps + 1)
 
     def close_step(self) -> Any:
         """The boundary after an item: what the step reported goes to the engine."""

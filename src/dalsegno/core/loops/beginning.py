@@ -66,6 +66,9 @@ def make_ready(conductor: Conductor) -> None:
     if conductor.landing is None:
         start(conductor, now)
     else:
+        if conductor.landing.step > 0:  # calls replayed on the way here were charged when they were made
+            conductor.step_costs = {}
+            conductor.call_costs.clear()
         land(conductor, conductor.landing)
         conductor.landing = None
         conductor.open_lane()

@@ -45,6 +45,15 @@ PROGRESS_SECONDS = 0.1
 PACKAGE = str(Path(__file__).resolve().parents[2])  # files of the library itself
 
 
+def with_calls(reported: dict[str, float], calls: dict[str, float]) -> dict[str, float]:
+    """What a step has cost: what it reported, and what its calls came to."""
+    cost = dict(reported)
+    for unit, amount in calls.items():
+        given = cost.get(unit, 0.0)
+        cost[unit] = given + amount if isinstance(given, (int, float)) else given  # a wrong one is refused as it stands
+    return cost
+
+
 def callers_level() -> int:
     """How far up the user's own line is, so that a warning points at it and not into the library."""
     level, frame = 2, sys._getframe(2)
@@ -155,7 +164,7 @@ class Conductor:
         seconds = now - self.last
         self.last = now
         if self.step_costs:
-            report.cost = {**self.step_costs, **report.cost}
+            report.cost = with_calls(report.cost, self.step_costs)
             self.step_costs = {}
         if self.redo is not None:
             return boundary_redone(self, report, seconds)

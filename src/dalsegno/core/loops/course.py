@@ -71,6 +71,7 @@ class Course:
         self.iterator: Any = None
         self.loader_state: Any = None
         self.epoch_start: Any = None  # generators at the start of the epoch, for counting
+        self.ends: list[list[int]] = []  # of loops that have ended: the branch and the step to come
         self.to_draw = 0  # items an asynchronous iterable has to be drawn on to reach the place
 
     def add(self, iterable: Any, epochs: int | None) -> int:
@@ -130,6 +131,11 @@ class Course:
         if self.call < call:
             self.call, self.epoch, self.index = call, 0, 0
             self.iterator, self.loader_state, self.epoch_start, self.to_draw = None, None, None, 0
+
+    def note_end(self, loop: int, branch: int, step: int) -> None:
+        while len(self.ends) <= loop:
+            self.ends.append([])
+        self.ends[loop] = [branch, step]
 
     def refuse_earlier(self, call: int) -> None:
         """A loop whose later one has begun cannot go on: their places would get mixed up."""
@@ -224,6 +230,7 @@ class Course:
             "position": self.position,
             "skipped": self.skipped,
             "skip": [list(pair) for pair in self.skip],
+            "ends": [list(end) for end in self.ends],
             "loader": loader,
             "epoch_start": epoch_start,
         }
@@ -232,6 +239,7 @@ class Course:
         self.call, self.epoch, self.index = int(state["call"]), int(state["epoch"]), int(state["index"])
         self.position, self.skipped = int(state["position"]), int(state["skipped"])
         self.skip = [(int(start), int(stop)) for start, stop in state["skip"]]
+        self.ends = [list(end) for end in state.get("ends", [])]
         self.loader_state, self.epoch_start = state["loader"], state["epoch_start"]
         self.iterator, self.to_draw = None, 0
 

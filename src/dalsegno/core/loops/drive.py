@@ -14,10 +14,11 @@ from dalsegno.core.errors import BOOKKEEPING, UsageError
 from dalsegno.core.loops.attempt import Attempt
 from dalsegno.core.loops.beginning import begin, make_ready, start_failed
 from dalsegno.core.loops.conductor import Conductor
-from dalsegno.core.loops.ending import final_state
+from dalsegno.core.loops.ending import final_state, keep_returned
 from dalsegno.core.loops.instructions import AGAIN, ENDED
 from dalsegno.core.loops.judging import answer, answer_async
 from dalsegno.core.loops.opening import open_run
+from dalsegno.core.loops.taking_up.history import enter_last
 from dalsegno.core.once import CURRENT
 from dalsegno.core.plan import Plan
 from dalsegno.core.process import Origin
@@ -135,6 +136,7 @@ def run_function(plan: Plan, conductor: Conductor) -> None:
             attempt.body_failed(error)
         else:
             attempt.finish_body(returned)
+            keep_returned(conductor, attempt, returned)
 
 
 async def run_function_async(plan: Plan, conductor: Conductor) -> None:
@@ -148,6 +150,7 @@ async def run_function_async(plan: Plan, conductor: Conductor) -> None:
             attempt.body_failed(error)
         else:
             attempt.finish_body(returned)
+            keep_returned(conductor, attempt, returned)
 
 
 def pause(conductor: Conductor) -> None:
@@ -210,12 +213,24 @@ def restore_final(plan: Plan, conductor: Conductor) -> None:
         ProcessSubject(plan.process).load(state)
 
 
+async def restore_final_async(plan: Plan, conductor: Conductor) -> None:
+    """The same where the process's ``reset`` may be a coroutine function."""
+    if plan.is_function or isinstance(plan.process, type):
+        return
+    state = final_state(conductor)
+    if state is not None:
+        await settled(plan.process.reset(seed=conductor.root_seed, origin=Origin()))
+        ProcessSubject(plan.process).load(state)
+
+
 async def arun_plan(plan: Plan, **options: Any) -> Result:
     """The same on a running event loop; the process or function may be plain or asynchronous."""
     conductor = open_run(plan, **options)
     token = CURRENT.set(conductor)
     try:
-        if conductor.result is None:
+        if conductor.result is not None:
+            await restore_final_async(plan, conductor)
+        else:
             with conductor.interruptions, conductor.watched(plan):
                 if plan.is_function:
                     await run_function_async(plan, conductor)
@@ -267,6 +282,7 @@ class Attempts:
     def last_once(self) -> InlineAttempt | None:
         """The run is over: its last attempt once more, final state restored and no items, for the code after the loop."""
         assert self.conductor is not None
+        enter_last(self.conductor)
         self.current = InlineAttempt(self, self.conductor)
         self.current.last_only = True
         self.current.claim(final_state(self.conductor))
@@ -278,7 +294,10 @@ class Attempts:
             return
         self.watch.__exit__(None, None, None)
         self.conductor.interruptions.__exit__(None, None, None)
-        CURRENT.set(None)
+        try:
+            CURRENT.reset(self.token)
+        except ValueError:  # closed from elsewhere: by the collector, or from another task
+            CURRENT.set(None)
         self.conductor.close()
 
     def __iter__(self) -> Iterator[InlineAttempt]:

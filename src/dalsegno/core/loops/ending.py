@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core import events
@@ -119,6 +120,21 @@ def finish(conductor: Conductor, decision: Decision) -> None:
     outcome["returned"] = savable(conductor, outcome["returned"])
     conductor.journal.end_run(state=state, outcome=outcome)
     conductor.stream.send(events.RunEnded(state, decision.reason, by_rule))
+
+
+def keep_returned(conductor: Conductor, attempt: Any, returned: Any) -> None:
+    """A rule had stopped the run, and then the body returned something: it is the run's result, too.
+
+    A program that is killed between the two leaves None in the journal.
+    """
+    result = conductor.result
+    if result is None or returned is None or result.returned is not None or not attempt.ended_by_stop():
+        return
+    conductor.result = replace(result, returned=returned)
+    outcome = conductor.journal.run.get("outcome")
+    if outcome is not None:
+        outcome = {**outcome, "returned": savable(conductor, returned)}
+        conductor.journal.end_run(state=conductor.journal.run["state"], outcome=outcome)
 
 
 def final_state(conductor: Conductor) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dalsegno.core import events
-from dalsegno.core.actions import Target
+from dalsegno.core.actions import OutOfBudget, Target
 from dalsegno.core.errors import ChangedError, UsageError
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.refusals import check_plan
@@ -48,7 +48,7 @@ def open_run(
     snapshots = plan.wants_snapshots(journal is not None)
     schedule = schedule_of(plan, snapshots)
     check_plan(plan, schedule)
-    own = rules
+    own = rules if plan.budget is None else (rule_of(plan.budget), *rules)
     if portfolio:
         from dalsegno.core.loops.worker import Silent, is_of_run
 
@@ -154,6 +154,14 @@ def store_of(writer: Any, journaled: bool) -> Any:
     from dalsegno.core.store.memory import MemoryStore
 
     return MemoryStore(writer.uid)
+
+
+def rule_of(budget: Any) -> Any:
+    """The rule that a budget is between two steps: once a unit is used up the run ends, and has not succeeded."""
+    from dalsegno.core.conditions import spent
+    from dalsegno.core.rules import Rule
+
+    return Rule(spent(**budget.limits), OutOfBudget(f"{budget} is used up"), f"stop at the end of {budget}")
 
 
 def own_budget(budget: Any) -> Any:

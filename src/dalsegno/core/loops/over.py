@@ -66,6 +66,7 @@ class Over:
     def __next__(self) -> tuple[Step, Any]:
         attempt = self.attempt
         if attempt.ended is not None or self.finished:
+            attempt.show_once_more(self.call)
             raise StopIteration
         try:
             instruction = attempt.next_boundary(self.call)
@@ -83,6 +84,7 @@ class Over:
         item = attempt.course.next_item(self.call)
         if item is DONE:
             self.finished = True
+            attempt.note_end_of(self.call)
             raise StopIteration
         return attempt.hand_out(item, self.call)
 
@@ -92,6 +94,7 @@ class Over:
     async def __anext__(self) -> tuple[Step, Any]:
         attempt = self.attempt
         if attempt.ended is not None or self.finished:
+            attempt.show_once_more(self.call)
             raise StopAsyncIteration
         try:
             instruction = attempt.next_boundary(self.call)
@@ -109,5 +112,6 @@ class Over:
         item = await attempt.course.next_item_async(self.call)
         if item is DONE:
             self.finished = True
+            attempt.note_end_of(self.call)
             raise StopAsyncIteration
         return attempt.hand_out(item, self.call)

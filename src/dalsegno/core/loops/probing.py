@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core.report import Report
@@ -57,6 +58,7 @@ def step_again(conductor: Conductor, report: Report, seconds: float) -> None:
         or seconds > SHORT
         or report.cost
         or report.status == "failed"
+        or inspect.iscoroutinefunction(subject.process.step)  # a plain loop cannot wait for it
     ):
         return
     from dalsegno.core.store import generators

@@ -9,7 +9,8 @@ from dalsegno.core import events
 from dalsegno.core.decisions import Decision
 from dalsegno.core.errors import UsageError
 from dalsegno.core.journal import blocks
-from dalsegno.core.journal.writer import Call, dumps, loads
+from dalsegno.core.journal.calls import Call
+from dalsegno.core.journal.writer import dumps, loads
 from dalsegno.core.loops.overseeing import Runner, begin_at, go_back_to, oversee
 from dalsegno.core.loops.portfolio_endings import ended, lost
 from dalsegno.core.loops.worker import REMOTE
@@ -95,6 +96,9 @@ def serve(driver: Driver, runner: Runner, method: str, args: list[Any], options:
         return [call.id, call.state, call.idempotency_key, call.inputs_hash, call.value, call.cost]
     if method == "call_end":
         driver.writer.call_end(Call(args[0], "in flight", "", ""), args[1], args[2])
+        return None
+    if method == "call_lost":
+        driver.writer.call_lost(Call(args[0], "in flight", "", ""), args[1], args[2])
         return None
     if method == "add_paid":
         return None  # the driver notes what its workers' rows say

@@ -16,7 +16,8 @@ from dalsegno.core import events
 from dalsegno.core.decisions import Decision
 from dalsegno.core.executors.base import Task
 from dalsegno.core.journal import blocks
-from dalsegno.core.journal.writer import Call, Lane, dumps, loads
+from dalsegno.core.journal.calls import Call
+from dalsegno.core.journal.writer import Lane, dumps, loads
 from dalsegno.core.loops.conductor import Conductor
 from dalsegno.core.loops.deciding import to_json
 from dalsegno.core.loops.drive import run_function, run_process
@@ -120,6 +121,9 @@ class RemoteWriter:
 
     def call_end(self, call: Call, value: object, cost: Mapping[str, float]) -> None:
         self.ask("call_end", call.id, value, dict(cost))
+
+    def call_lost(self, call: Call, cost: Mapping[str, float], why: str) -> None:
+        self.ask("call_lost", call.id, dict(cost), why)
 
     def add_paid(self, *, seconds: float = 0.0, steps: int = 0, cost: Mapping[str, float] | None = None) -> None:
         self.ask("add_paid", seconds=seconds, steps=steps, cost=dict(cost or {}))

@@ -12,6 +12,7 @@ from dalsegno.core.machine import Machine
 from dalsegno.core.process import Origin
 from dalsegno.core.report import Failure
 from dalsegno.core.result import Result, summary_from_dict
+from dalsegno.core.trace import Attempt
 
 if TYPE_CHECKING:
     from dalsegno.core.loops.conductor import Conductor
@@ -73,6 +74,21 @@ def enter(conductor: Conductor, row: Mapping[str, Any]) -> None:
     begun_at = next((entry.step for entry in conductor.machine.ledger if entry.id == row["started_from"]), 0)
     conductor.branch_id = conductor.journal.begin_branch(row["id"], 0, None, begun_at, "start", None)
     conductor.branch_number = 0
+
+
+def enter_last(conductor: Conductor) -> None:
+    """The rows and the figures of the last attempt of a run that is over, for a body that is shown it once more."""
+    rows = attempts_of(conductor.journal.events())
+    if not rows or conductor.result is None:
+        return
+    row = rows[-1]
+    branches = conductor.journal.branches_of(row["id"])
+    conductor.attempt_id, conductor.attempt_number_of_row = row["id"], row["number"]
+    conductor.branch_id = branches[-1]["id"] if branches else 0
+    trace = conductor.machine.trace
+    trace.attempt = Attempt(row["number"], row["seed"], Origin.from_dict(row["origin"]))
+    trace.attempt.steps = conductor.result.step
+    trace.attempts = list(conductor.result.attempts)
 
 
 def load_summaries(conductor: Conductor, history: History, before: int) -> None:

@@ -27,6 +27,10 @@ class SnapshotError(DalsegnoError):
     """A snapshot is damaged, foreign or missing; the message names the snapshot, the file and what is wrong."""
 
 
+class MissingSnapshotError(SnapshotError):
+    """A snapshot, or a file of it, is not there or cannot be read just now: it may be put back."""
+
+
 class UnsavableError(SnapshotError, TypeError):
     """A state holds an object that cannot be saved safely; the message gives its path in the state and its type."""
 

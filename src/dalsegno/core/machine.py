@@ -15,11 +15,12 @@ from dalsegno.core.asking import ask_where_it_stopped, next_answer, settle
 from dalsegno.core.bound import Bound
 from dalsegno.core.conditions.base import Condition
 from dalsegno.core.decisions import DUE, Ask, Change, Decision, Outcome
+from dalsegno.core.errors import ReportError
 from dalsegno.core.ledger import Held
 from dalsegno.core.machine_state import load_attempt_state, load_state, state_of
 from dalsegno.core.objective import best_report, note_metric, note_value
 from dalsegno.core.process import Origin
-from dalsegno.core.report import Failure, Report, check_cost, number
+from dalsegno.core.report import STATUSES, Failure, Report, check_cost, number
 from dalsegno.core.rules import Rule
 from dalsegno.core.trace import BLOCK, Attempt, AttemptSummary, Best, Trace
 
@@ -60,6 +61,7 @@ class Machine:
         self.due_step: float = inf
         self.due_seconds: float = inf
         self.save_seconds: float | None = None
+        self.reset_seconds = 0.0  # of the attempt
         self.saves_best = (
             ""  # whether an improvement calls for a snapshot: "", "always", or "cheap" (a 20th of the time)
         )
@@ -86,6 +88,7 @@ class Machine:
             bound.begin_attempt()
         for counter in self.counters.values():
             counter[0] = counter[1] = 0
+        self.reset_seconds = seconds
         self.pass_time(seconds)
         self.plan_snapshot()
 
@@ -109,9 +112,9 @@ class Machine:
         step = attempt.steps = attempt.steps + 1
         trace.seconds += seconds
         attempt.seconds += seconds
-        metrics = trace.metrics = report.metrics
-        for figure in metrics.values():
-            if type(figure) is not float:
+        metrics = trace.metrics = report.metrics = dict(report.metrics)  # a process may use its dict again
+        for name, figure in metrics.items():
+            if type(figure) is not float or type(name) is not str:
                 self.make_floats(metrics)
                 break
         if report.cost:
@@ -129,6 +132,8 @@ class Machine:
             self.note_names()
         ended = report.status != "running"
         if ended:
+            if report.status not in STATUSES:
+                raise ReportError(f"status {report.status!r}: expected one of {', '.join(STATUSES)}")
             self.note_end(report.status, report.failure)
         if self.observers:
             self.observe()

@@ -26,6 +26,7 @@ def state_of(machine: Machine) -> dict[str, Any]:
         "counters": {str(index): list(counter) for index, counter in machine.counters.items()},
         "failures": list(machine.failures),
         "save_seconds": machine.save_seconds,
+        "reset_seconds": machine.reset_seconds,
     }
 
 
@@ -41,6 +42,7 @@ def load_state(machine: Machine, state: dict[str, Any], seed: int, origin: Origi
     machine.counters = {int(index): list(counter) for index, counter in state["counters"].items()}
     machine.failures = list(state["failures"])
     machine.save_seconds = state["save_seconds"]
+    machine.reset_seconds = state.get("reset_seconds", 0.0)
     machine.plan_snapshot()
 
 

@@ -63,7 +63,17 @@ class Report:
 
 def number(kind: str, name: str, value: object) -> float:
     """``value`` as a float, or a :class:`ReportError` that names the metric or unit and the type it had."""
-    if isinstance(value, (str, bytes, complex)) or value is None:
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise ReportError(
+            f"{kind} {name!r} has no name that can be written down: expected a text of printable characters"
+        )
+    if hasattr(value, "detach"):  # a tensor that is part of a graph
+        value = value.detach()
+    if (
+        isinstance(value, (str, bytes, complex))
+        or value is None
+        or getattr(getattr(value, "dtype", None), "kind", "") == "c"
+    ):
         raise ReportError(
             f"{kind} {name!r} is {value!r}: expected a number; leave it out of the report if it is absent"
         )

@@ -19,7 +19,8 @@ class Result:
     ``rule`` is the rule that stopped it (None where an attempt simply succeeded) and ``reason`` says it in words.
     ``value`` and ``best`` are of the whole run, not of its last attempt.  ``steps``, ``seconds`` and ``cost`` are the
     logical cost, the same with and without kills; ``paid`` is what was really done, work redone after a crash included.
-    ``verdict`` is ``exact`` unless a resume found that redone steps differ (``approximate``).
+    ``verdict`` is ``exact`` unless a resume found that redone steps differ (``approximate``); ``compared`` is how many
+    steps the program that ended the run did again and found in the journal to compare with: with 0, nothing spoke against it.
     """
 
     state: str
@@ -35,6 +36,7 @@ class Result:
     step: int = 0
     paid: dict[str, float] = field(default_factory=dict)
     verdict: str = "exact"
+    compared: int = 0
     warnings: list[str] = field(default_factory=list)
     run: int = 0
     name: str = ""
@@ -66,6 +68,7 @@ class Result:
             "returned": self.returned,
             "paid": dict(self.paid),
             "verdict": self.verdict,
+            "compared": self.compared,
             "warnings": list(self.warnings),
             "run": self.run,
             "name": self.name,

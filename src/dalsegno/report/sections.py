@@ -236,7 +236,7 @@ def snapshots(record: Record, identifier: str = "snapshots") -> Markup | None:
     written = sum(row["bytes"] for row in record.snapshots)
     words = f"{numbers.plural(len(record.snapshots), 'snapshot')} of {numbers.size(written)} in all were saved"
     words += f"; {removed:,} were removed as newer ones came." if removed else "."
-    classes = ["damaged" if row["state"] == "damaged" else None for row in shown]
+    classes = ["damaged" if row["state"] in ("damaged", "missing") else None for row in shown]
     listed = table(heads, rows, label="snapshots", figures=(0, 1, 2, 5, 6), classes=classes)
     return section(identifier, "Snapshots", listed, note, element("p", words, class_="note"))
 

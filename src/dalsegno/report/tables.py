@@ -19,6 +19,7 @@ STATES = {
     "failed": "red",
     "hung": "red",
     "damaged": "red",
+    "missing": "red",
     "works": "green",
 }
 

@@ -120,7 +120,7 @@ def test_the_numbers_of_a_budget_are_limits(of):
 def test_what_a_budget_has_used_is_not_part_of_the_run(of, names):
     budget = ds.Budget(tokens=3)
     one = of(None, budget=budget)
-    budget.use("tokens", 2)
+    budget.settle(budget.hold({"tokens": 2}), {"tokens": 2})
     assert names(one, of(None, budget=budget)) == []
 
 

@@ -66,6 +66,7 @@ class RunWriter(CallRows):
         self.uid: str = run["uid"]  # begins the names of this run's snapshots' folders
         self.identity: dict[str, Any] = loads(run["identity"])
         self.accepted = False
+        self.former_identity: Mapping[str, Any] | None = None  # replaced when the run was taken up
         self.closed = False
         self.thread = threading.get_ident()
         self.telemetry = Telemetry(self.run_id, self.flush, keeps=path is not None)
@@ -316,7 +317,7 @@ class RunWriter(CallRows):
         )
 
     def mark_snapshot(self, snapshot_id: int, *, state: str, why: str | None = None) -> None:
-        """``ok``, ``damaged`` or ``removed``."""
+        """``ok``, ``damaged``, ``missing`` (it may be put back) or ``removed``."""
         self.event("UPDATE snapshots SET state = ?, why = ? WHERE id = ?", (state, why, snapshot_id))
 
     # -- what was written, for taking a run up ------------------------------------------------------------------

@@ -52,10 +52,10 @@ class Attempt:
     def origin_state(self) -> dict[str, Any] | None:
         """The state that a snapshot or prefix hands to a new attempt."""
         conductor = self.conductor
-        if conductor.next_attempt is None or conductor.next_attempt[1] is None or conductor.saver is None:
+        if conductor.next_attempt is None or conductor.next_attempt[1] is None or conductor.origin_reader is None:
             return None
-        reader = conductor.saver.open(conductor.next_attempt[1])
-        return None if reader is None else reader.get("process")
+        state: dict[str, Any] = conductor.origin_reader.get("process")
+        return state
 
     def claim(self, state: dict[str, Any] | None) -> None:
         """Hold a saved state ready for the pieces that are about to be kept."""

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from dalsegno.core import events
+from dalsegno.core.answering import origin_snapshot
 from dalsegno.core.errors import SnapshotError
 from dalsegno.core.ledger import Held
 from dalsegno.core.loops.landing import land
@@ -28,6 +29,9 @@ def begin(conductor: Conductor) -> Attempt | None:
         return conductor.machine.trace.attempt
     assert conductor.next_attempt is not None
     origin, held = conductor.next_attempt
+    if held is not None:
+        held = sound_origin(conductor, origin, held)
+        conductor.next_attempt = (origin, held)
     number, seed = next_in_line(conductor)
     if conductor.attempt_id == 0 or conductor.attempt_number_of_row != number:
         begin_rows(conductor, number, seed, origin, held)
@@ -36,6 +40,23 @@ def begin(conductor: Conductor) -> Attempt | None:
 
     generators.seed(seed)
     return Attempt(number, seed, origin)
+
+
+def sound_origin(conductor: Conductor, origin: Origin, held: Held) -> Held:
+    """The snapshot that the attempt begins from: where it is damaged, another one that its origin may mean."""
+    chosen: Held | None = held
+    while chosen is not None and conductor.saver is not None:
+        conductor.origin_reader = conductor.saver.open(chosen)
+        if conductor.origin_reader is not None:
+            return chosen
+        chosen = origin_snapshot(conductor.machine, origin) or origin_snapshot(conductor.machine, Origin.at("last"))
+        if chosen is not None:
+            conductor.warn(
+                f"snapshot {held.name}, which an attempt was to begin from, is damaged: it begins from {chosen.name}"
+            )
+    raise SnapshotError(
+        f"snapshot {held.name}, which this attempt was to begin from, is damaged, and there is no other"
+    )
 
 
 def next_in_line(conductor: Conductor) -> tuple[int, int]:
@@ -72,6 +93,11 @@ def make_ready(conductor: Conductor) -> None:
         land(conductor, conductor.landing)
         conductor.landing = None
         conductor.open_lane()
+        if conductor.saver is not None and conductor.redo is None and not has_own_snapshot(conductor):
+            # A new attempt that begins from another one's snapshot: its reset took time, and it has to have one of its own.
+            conductor.reset_seconds = conductor.machine.reset_seconds = now - conductor.last
+            conductor.machine.pass_time(conductor.reset_seconds)
+            conductor.saver.save("reset")
         attempt = conductor.machine.trace.attempt
         conductor.stream.send(events.AttemptStarted(attempt.number, attempt.steps, "resumed", True))
     conductor.last = perf_counter()
@@ -85,10 +111,7 @@ def start(conductor: Conductor, now: float) -> None:
     machine, saver = conductor.machine, conductor.saver
     _, seed = next_in_line(conductor)
     if held is not None and saver is not None:
-        reader = saver.open(held)
-        if reader is None:
-            raise SnapshotError(f"snapshot {held.name}, which this attempt was to begin from, is damaged")
-        conductor.subject.load(reader.get("process"))
+        conductor.subject.load(conductor.origin_reader.get("process"))
         from dalsegno.core.store import generators
 
         generators.seed(seed)  # not those of the snapshot: another attempt from it is to go another way
@@ -97,12 +120,13 @@ def start(conductor: Conductor, now: float) -> None:
     conductor.next_attempt = None
     conductor.open_lane()
     conductor.stream.send(events.AttemptStarted(machine.trace.begun, machine.trace.attempt.steps, origin.kind))
-    if saver is not None and held is None and not has_reset_snapshot(conductor):
+    if saver is not None and not has_own_snapshot(conductor):
         saver.save("reset")
-        probe(conductor, saver.bytes)
+        if held is None:
+            probe(conductor, saver.bytes)
 
 
-def has_reset_snapshot(conductor: Conductor) -> bool:
+def has_own_snapshot(conductor: Conductor) -> bool:
     number = conductor.machine.trace.attempt.number
     return any(entry.attempt == number and entry.sound for entry in conductor.machine.ledger)
 

@@ -120,6 +120,8 @@ class Conductor:
         self.probing = False
         self.first_state: Any = None
         self.first_generators: Any = None
+        self.origin_reader: Any = None  # of the snapshot that the attempt begins from
+        self.compared = 0  # steps done again that were held against the journal
         self.is_whole = True  # False where the process could not be reset: it has no state to save
         # how it ends
         self.last_decision: Decision | None = None
@@ -173,6 +175,11 @@ class Conductor:
             outcome = machine.advance(report, seconds)
         except ReportError as error:
             return self.refuse_report(error)
+        except AttributeError:
+            if isinstance(report.metrics, dict) and isinstance(report.cost, dict):
+                raise
+            kinds = f"metrics={type(report.metrics).__name__}, cost={type(report.cost).__name__}"
+            return self.refuse_report(ReportError(f"a report with {kinds}: expected dicts from names to numbers"))
         if self.add is not None:
             self.add((machine.trace.attempt.steps, seconds, report))
         if outcome is None and now < self.attention:

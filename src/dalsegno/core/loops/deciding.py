@@ -145,18 +145,20 @@ def begin_branch(conductor: Conductor, step: int, cause: str, decision_id: int) 
     )
 
 
-def save_end(conductor: Conductor, restored: bool) -> None:
+def save_end(conductor: Conductor, restored: bool, kind: str = "end") -> None:
     """A run's end is a snapshot too, unless this very state has been saved already."""
     assert conductor.saver is not None
     attempt = conductor.machine.trace.attempt
     held = [entry for entry in conductor.machine.ledger if entry.attempt == attempt.number and entry.sound]
     newest = max(held, key=lambda entry: entry.order, default=None)
     if restored or newest is None or newest.step != attempt.steps or newest.branch != conductor.branch_id:
-        conductor.saver.save("end")
+        conductor.saver.save(kind)
 
 
 def stop(conductor: Conductor, decision: Decision) -> Instruction:
     action: Any = decision.action
+    if action.restore is not None and decision.target is not None and conductor.is_ready and conductor.is_whole:
+        save_end(conductor, False, "request")  # where it stopped: a run that is extended goes on from there
     restored = action.restore is not None and restore(conductor, decision, action.restore)
     if conductor.saver is not None and conductor.is_ready and conductor.is_whole and not decision.unanswered:
         save_end(conductor, restored)

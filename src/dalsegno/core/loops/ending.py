@@ -109,6 +109,7 @@ def finish(conductor: Conductor, decision: Decision) -> None:
         trace.attempt.steps if conductor.winner is None else conductor.winner.steps,
         paid,
         conductor.verdict,
+        conductor.compared,
         list(conductor.warned),
         conductor.journal.run_id,
         conductor.name,

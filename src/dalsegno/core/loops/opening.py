@@ -32,7 +32,6 @@ def open_run(
 ) -> Conductor:
     """Open the run of a plan and say where it goes on. Everything that can be refused is refused here."""
     from dalsegno.core.journal import Journal
-    from dalsegno.core.seeds import fresh_root
 
     if fresh not in (True, False, "if changed"):
         raise UsageError(f"fresh={fresh!r}: expected True, False or 'if changed'")
@@ -60,6 +59,27 @@ def open_run(
         writer = Journal.memory().open_run(plan.run_name, plan.seed, identity={})
     else:
         writer = open_journaled(plan, Path(journal), schedule, fresh, extend, accept, wait)
+    try:
+        return take_over(plan, writer, machine, schedule, stream, extend, journal is not None, portfolio)
+    except BaseException:
+        writer.close()  # a run that could not be taken up is free for the next that tries
+        raise
+
+
+def take_over(
+    plan: Plan,
+    writer: Any,
+    machine: Machine,
+    schedule: Any,
+    stream: events.Stream,
+    extend: bool,
+    journaled: bool,
+    portfolio: bool,
+) -> Conductor:
+    """The conductor of a run whose rows are this program's now, and where it goes on."""
+    from dalsegno.core.seeds import fresh_root
+
+    rules = plan.rules
     root_seed = writer.run["root_seed"] if writer.run.get("root_seed") is not None else plan.seed
     if root_seed is None:
         root_seed = fresh_root()
@@ -72,19 +92,19 @@ def open_run(
         name=plan.run_name,
         stream=stream,
         budget=None if plan.budget is None else own_budget(plan.budget),
-        journaled=journal is not None,
+        journaled=journaled,
     )
     conductor.writer_number = int(writer.owner)
-    if snapshots and not portfolio:
+    if plan.wants_snapshots(journaled) and not portfolio:
         from dalsegno.core.store.retention import Keep
 
-        conductor.saver = Saver(
-            conductor, store_of(writer, journal is not None), getattr(schedule, "keep", None) or Keep()
-        )
+        conductor.saver = Saver(conductor, store_of(writer, journaled), getattr(schedule, "keep", None) or Keep())
         conductor.saver.store.sweep()
     conductor.promised_best = promised(rules, machine)
     machine.saves_best = saves_best(plan, schedule, conductor.promised_best)
     how = take_up(conductor, extend) if not portfolio else taken_up_by_driver(conductor)
+    if how == "ended" and writer.former_identity is not None:  # nothing was extended: the limits stay as they were
+        writer.set_identity(writer.former_identity)
     conductor.paid.mark(conductor.paid.since)
     if conductor.budget is not None:
         used, held = writer.calls_spent()
@@ -140,6 +160,7 @@ def open_journaled(
             f"run {plan.run_name!r} (seed {plan.seed}) in {path} was made otherwise: " + identity.explain(refused)
         )
     if unlike:
+        writer.former_identity = writer.identity
         writer.set_identity(mine)
         if len(tolerated) < len(unlike):
             writer.accepted = True

@@ -90,6 +90,8 @@ def boundary_redone(conductor: Conductor, report: Report, seconds: float) -> Ins
         if unlike is not None:
             diverge(conductor, step, unlike)
             row = None
+        else:
+            conductor.compared += 1
     if row is None and conductor.add is not None:
         conductor.add((step, seconds, report))
     if isinstance(outcome, Ask):

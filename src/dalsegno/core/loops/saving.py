@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core import events
-from dalsegno.core.errors import SnapshotError
+from dalsegno.core.errors import MissingSnapshotError, SnapshotError
 from dalsegno.core.ledger import Held, best_of
 
 if TYPE_CHECKING:
@@ -110,13 +110,30 @@ class Saver:
         return protected
 
     def open(self, entry: Held) -> Any:
-        """A reader of a snapshot every byte of which is sound, or None once the damage has been said and noted."""
+        """A reader of a snapshot every byte of which is sound, or None once it has been said what is wrong, and noted."""
         try:
             reader = self.store.open(entry.name, entry.checksum)
             reader.verify()
             return reader
+        except MissingSnapshotError as error:
+            entry.sound = False
+            self.conductor.journal.mark_snapshot(entry.id, state="missing", why=str(error))  # it may be put back
+            self.conductor.warn(f"snapshot of step {entry.step} is passed over: {error}")
+            return None
         except SnapshotError as error:
             entry.sound = False
             self.conductor.journal.mark_snapshot(entry.id, state="damaged", why=str(error))
             self.conductor.warn(f"snapshot of step {entry.step} is damaged and is passed over: {error}")
             return None
+
+    def revive(self) -> bool:
+        """Look once more at the snapshots that were found missing or damaged; whether one of them is sound after all."""
+        revived = False
+        for entry in [one for one in self.conductor.machine.ledger if not one.sound]:
+            try:
+                self.store.open(entry.name, entry.checksum).verify()
+            except SnapshotError:
+                continue
+            entry.sound = revived = True
+            self.conductor.journal.mark_snapshot(entry.id, state="ok")
+        return revived

@@ -62,6 +62,7 @@ class RemoteWriter:
 
     path = None
     accepted = False
+    former_identity = None
     created = False
     closed = False
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dalsegno.core.errors import SnapshotError
+from dalsegno.core.errors import MissingSnapshotError, SnapshotError
 from dalsegno.core.store import codec, slices, tensor_file
 from dalsegno.core.store.checksums import BLOCK, digest
 from dalsegno.core.store.durable import Input, drain, reading
@@ -28,7 +28,7 @@ class Reader:
         try:
             content = (folder / MANIFEST).read_bytes()
         except OSError as error:
-            raise self.damage(MANIFEST, unreadable(error)) from None
+            raise self.missing(MANIFEST, error) from None
         try:
             self.manifest = Manifest.from_bytes(content)
         except SnapshotError as error:
@@ -48,6 +48,9 @@ class Reader:
 
     def damage(self, file: str, what: str) -> SnapshotError:
         return SnapshotError(f"snapshot {self.name}: file {file} {what}")
+
+    def missing(self, file: str, error: OSError) -> SnapshotError:
+        return MissingSnapshotError(f"snapshot {self.name}: file {file} {unreadable(error)}")
 
     def parts(self) -> tuple[str, ...]:
         """The names of the parts, in the order in which they were put."""
@@ -100,7 +103,7 @@ class Reader:
                             return made
                         raise self.damage(name, f"cannot be read: {wrong}") from wrong
         except OSError as error:
-            raise self.damage(name, unreadable(error)) from None
+            raise self.missing(name, error) from None
         raise self.damage(name, self.difference(self.folder / name, entry))
 
     def verify(self) -> None:
@@ -130,7 +133,7 @@ class Reader:
                 places = tensor_file.index(header, begin, blocks.entry.bytes, library)
                 return slices.find(places, blocks.read, path, slice, lambda: self.text(part))
         except OSError as error:
-            raise self.damage(name, unreadable(error)) from None
+            raise self.missing(name, error) from None
 
     def difference(self, path: Path, entry: FileEntry) -> str:
         """What is wrong with a file that is not as it was saved."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dalsegno.core.errors import SnapshotError
 from dalsegno.core.loops.deciding import decision_from
 from dalsegno.core.loops.taking_up.after_failure import again_after_failure
 from dalsegno.core.loops.taking_up.extending import extend_run
@@ -27,11 +28,26 @@ def take_up(conductor: Conductor, extend: bool) -> str:
     if state == "finished" and not extend:
         conductor.result = stored_result(conductor)
         return "ended"
+    refuse_lost_folder(conductor)
+    if conductor.saver is not None and any(
+        row.get("state") == "missing" for row in history if row["kind"] == "snapshot"
+    ):
+        conductor.saver.revive()  # those that were put back since
     if state == "finished":
         return extend_run(conductor, history)
     if state == "failed":
         return again_after_failure(conductor, history)
     return resume(conductor, history)
+
+
+def refuse_lost_folder(conductor: Conductor) -> None:
+    """Snapshots that are elsewhere are not damaged: nothing is noted of them, and the run waits for its folder."""
+    path = conductor.journal.snapshots_path
+    if conductor.machine.ledger and path is not None and not path.is_dir():
+        raise SnapshotError(
+            f"run {conductor.name!r} has snapshots, and their folder {path} is not there: put it back (it moves together with "
+            "the journal; is a disk not mounted?), or begin again from scratch with fresh=True (on the command line --fresh)"
+        )
 
 
 def taken_up_by_driver(conductor: Conductor) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dalsegno.core.decisions import Change
 from dalsegno.core.errors import SnapshotError
 from dalsegno.core.ledger import Held
 from dalsegno.core.loops.beginning import begin_rows, next_in_line
@@ -42,9 +44,13 @@ def again_after_failure(conductor: Conductor, history: History) -> str:
         reader = conductor.saver.open(entry)
         if reader is None:
             continue
-        begin_from(conductor, entry, reader, history)
+        # Made since that snapshot, in the attempt that failed: they belong on top of its state.
+        since = machine.changes[entry.changes :] if entry.attempt == row["number"] else []
+        begin_from(conductor, entry, reader, history, since)
         return "again after a failure"
     if candidates or any(not entry.sound for entry in machine.ledger):
+        if conductor.saver is not None and conductor.saver.revive():
+            return again_after_failure(conductor, history)
         raise SnapshotError(
             f"every snapshot of run {conductor.name!r} is damaged; to begin it again from scratch, run it with fresh=True"
         )
@@ -53,7 +59,7 @@ def again_after_failure(conductor: Conductor, history: History) -> str:
     return "again after a failure"
 
 
-def begin_from(conductor: Conductor, entry: Held, reader: Any, history: History) -> None:
+def begin_from(conductor: Conductor, entry: Held, reader: Any, history: History, changes: Sequence[Change]) -> None:
     """A new attempt that takes up a snapshot with everything that belongs to it, rule states too."""
     machine = conductor.machine
     number, seed = next_in_line(conductor)
@@ -69,7 +75,17 @@ def begin_from(conductor: Conductor, entry: Held, reader: Any, history: History)
     machine.trace.begun = number
     machine.trace.attempt = Attempt(number, seed, origin)
     machine.load_attempt(engine)
-    machine.changes = []
+    begin_counting(machine.trace.attempt)
+    machine.changes = list(changes)
     machine.plan_snapshot()
-    conductor.landing = Landing(reader, engine, (), entry.step)
+    conductor.landing = Landing(reader, engine, changes, entry.step)
     conductor.next_attempt = None
+
+
+def begin_counting(attempt: Attempt) -> None:
+    """The attempt takes up another one's state and the rules' states; what it uses and reports itself begins here."""
+    attempt.base = attempt.steps
+    attempt.seconds, attempt.cost = 0.0, {}
+    attempt.best = attempt.value = None
+    attempt.summaries = {}
+    attempt.reports.clear()

@@ -46,6 +46,8 @@ def extend_run(conductor: Conductor, history: History) -> str:
         decide(conductor, outcome, "failure" if status == "failed" else "end")
         return "extended"
     own = [entry for entry in machine.ledger if entry.attempt == row["number"] and entry.sound and not entry.abandoned]
+    if last["action"]["target"] is not None:  # the end is another state that was put back; it goes on where it stopped
+        own = [entry for entry in own if entry.kind != "end"]
     newest = max(own, key=lambda entry: entry.order, default=None)
     reader = None if newest is None or conductor.saver is None else conductor.saver.open(newest)
     if reader is None:

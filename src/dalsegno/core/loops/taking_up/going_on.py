@@ -21,6 +21,8 @@ from dalsegno.core.loops.taking_up.history import (
     set_abandoned,
 )
 from dalsegno.core.process import Origin
+from dalsegno.core.report import Report
+from dalsegno.core.trace import RECENT
 
 if TYPE_CHECKING:
     from dalsegno.core.loops.conductor import Conductor
@@ -51,7 +53,10 @@ def go_on(
         conductor.branch_id, conductor.branch_number = here["id"], here["number"]
     set_abandoned(machine, decisions_of(history[: place + 1]), numbers_of(history))
     machine.load(engine, seed=row["seed"], origin=Origin.from_dict(row["origin"]))
-    conductor.reset_seconds = row["reset_seconds"] or 0.0
+    conductor.reset_seconds = row["reset_seconds"] or machine.reset_seconds
+    refill_reports(conductor, row, branches)
+    if any(known["cause"] == "divergence" for known in branches):
+        conductor.verdict = "approximate"  # an earlier program found that it was
     conductor.landing = Landing(reader, engine, changes, machine.trace.attempt.steps)
     conductor.next_attempt = None
     redo_from(conductor, history, place, row)
@@ -83,3 +88,20 @@ def begin_next(
         redo_from(conductor, history, place, following[-1])
     conductor.next_attempt = (origin, target)
     return "resumed"
+
+
+def refill_reports(conductor: Conductor, row: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) -> None:
+    """The newest reports of the attempt, up to where it goes on, from the branches that lead there."""
+    attempt = conductor.machine.trace.attempt
+    known = {branch["id"]: branch for branch in branches}
+    here: Mapping[str, Any] | None = known.get(conductor.branch_id)
+    upto, blocks = attempt.steps, []
+    while here is not None and upto > attempt.base and attempt.steps - upto < RECENT:
+        began: int = here["from_step"]
+        after = max(began, attempt.steps - RECENT, attempt.base)
+        rows = conductor.journal.read_rows(row["id"], here["id"], after)
+        blocks.append([taken for taken in rows if after < taken[1] <= upto])
+        here, upto = known.get(here["parent"]), min(upto, began)
+    attempt.reports.clear()
+    for taken in (taken for rows in reversed(blocks) for taken in rows):
+        attempt.reports.append(Report(taken[3], taken[4], taken[5], taken[6]))

@@ -47,6 +47,8 @@ def resume(conductor: Conductor, history: History) -> str:
     if stopped is not None:
         return end_now(conductor, *stopped)
     if any(row["kind"] == "snapshot" for row in history):
+        if conductor.saver is not None and conductor.saver.revive():
+            return resume(conductor, history)
         damaged = [f"step {entry.step} ({entry.name})" for entry in conductor.machine.ledger]
         raise SnapshotError(
             f"every snapshot of run {conductor.name!r} is damaged: {', '.join(damaged)}. Nothing was begun; "

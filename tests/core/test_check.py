@@ -82,3 +82,68 @@ def test_a_process_by_its_address(script, capsys):
     assert main(["job:Count"], steps=20, as_json=True) == 3
     said = json.loads(capsys.readouterr().out)
     assert said["verdict"] == "approximate" and said["metric"] == "hidden"
+
+
+TWO_RUNS = """
+import random
+import dalsegno as ds
+
+def good(attempt):
+    kept = {"x": 0.0}
+    attempt.keep(kept=kept)
+    for step, item in attempt.over(range(12)):
+        kept["x"] += item
+        step.report(x=kept["x"])
+
+def forgetful(attempt):
+    own = random.Random(3)
+    for step, item in attempt.over(range(12)):
+        step.report(drawn=own.random())
+
+ds.run(good, journal="real.db", seed=0)
+ds.run(forgetful, journal="real.db", seed=0)
+"""
+RETURNS = """
+import dalsegno as ds
+
+total = 0
+
+def train(attempt):
+    global total
+    for step, item in attempt.over(range(20)):
+        total += item
+        step.report(item=item)
+    return total
+
+ds.run(train, journal="real.db", seed=0)
+"""
+
+
+def test_every_run_of_a_program_is_killed(script):
+    found = check(script(TWO_RUNS), steps=12, kills=2)
+    assert (found.verdict, found.metric, found.kills) == ("approximate", "drawn", 2)
+
+
+def test_what_a_function_returned_is_compared(script):
+    found = check(script(RETURNS), steps=30, kills=3)
+    assert found.verdict == "approximate"
+    assert any("returned" in path for path in found.state)
+
+
+def test_what_is_not_finite_is_valid_json(script, capsys):
+    source = GOOD.replace(
+        "step.report(loss=weights", "step.report(odd=float('inf') if step % 2 else float('nan'), loss=weights"
+    )
+    assert main(script(source), steps=10, kills=1, as_json=True) == 0
+    json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_a_program_that_cannot_be_found_is_a_usage_error(script, capsys):
+    assert main(["no_such_module_at_all:train"]) == 2
+    assert "no_such_module_at_all" in capsys.readouterr().out
+
+
+def test_the_whole_of_an_error_is_shown(script):
+    found = check(script(FAILS), steps=30)
+    assert "AssertionError" in found.reason
+    assert "train" in found.reason

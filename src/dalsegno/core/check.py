@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ SUSPECTS_OF_STATE = (
     "a data loader whose place or shuffling is not part of the state",
     "an attribute or variable that changes from step to step and is not in state_dict or attempt.keep",
     "an optimizer, scheduler or scaler that is not kept",
+    "code between two loops, or after the last one, that changes what is not kept (it runs again after a resume)",
+    "the order in which a set gives its members, which no snapshot has",
 )
+SAID = 20  # of what a program says before it fails, as many lines are shown
 SUSPECTS_OF_CHANCE = (
     "a generator seeded from the clock or the operating system instead of the attempt's seed",
     "threads or worker processes that finish in another order each time",
@@ -34,7 +38,10 @@ SUSPECTS_OF_CHANCE = (
 
 @dataclass
 class Finding:
-    """What a check found: ``exact``, ``approximate`` (and where it first differs) or ``failed``."""
+    """What a check found: ``exact``, ``approximate`` (and where it first differs) or ``failed``.
+
+    ``unresumed`` names runs that no kill struck (one that takes a single step, say): of them nothing is known.
+    """
 
     verdict: str
     reason: str
@@ -45,12 +52,14 @@ class Finding:
     metric: str | None = None
     undisturbed: float | None = None
     resumed: float | None = None
+    unresumed: list[str] = field(default_factory=list)
     state: list[str] = field(default_factory=list)
+    usage: bool = False
     suspects: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        return 0 if self.verdict == "exact" else 3
+        return 0 if self.verdict == "exact" else 2 if self.usage else 3
 
     def __str__(self) -> str:
         lines = [f"{self.verdict}: {self.reason}"]
@@ -59,11 +68,15 @@ class Finding:
                 f"  first difference: step {self.first_step}, {self.metric}: {self.undisturbed!r} undisturbed, "
                 f"{self.resumed!r} after the kills"
             )
-        lines += [f"  final state differs at {path}" for path in self.state[:5]]
+        lines += [f"  the end differs at {path}" for path in self.state[:5]]
+        lines += [f"  not killed, and so not known: {run}" for run in self.unresumed]
         if self.suspects:
             lines.append("  the usual suspects:")
             lines += [f"  - {suspect}" for suspect in self.suspects]
         return "\n".join(lines)
+
+
+Place = tuple[int, int, int]  # the run, counted from 0 as the program opens them; the attempt's number; the step
 
 
 class Subject:
@@ -72,8 +85,8 @@ class Subject:
     def __init__(self, command: Sequence[str], folder: Path, steps: int, every: int, timeout: float) -> None:
         self.command, self.folder, self.steps, self.every, self.timeout = list(command), folder, steps, every, timeout
 
-    def start(self, journal: str, kill_after: int = 0) -> subprocess.CompletedProcess[str]:
-        trial = Trial(str(self.folder / journal), self.steps, self.every, kill_after)
+    def start(self, journal: str, kill_at: Place | None = None) -> subprocess.CompletedProcess[str]:
+        trial = Trial(str(self.folder / journal), self.steps, self.every, kill_at)
         environment = {**os.environ, **trial.to_environment()}
         try:
             return subprocess.run(
@@ -98,65 +111,104 @@ def check(command: Sequence[str], *, steps: int = 50, kills: int = 3, seed: int 
         for journal in ("one.db", "two.db"):
             ended = subject.start(journal)
             if not (subject.folder / journal).exists():
-                said = ended.stderr.strip().splitlines()
-                return Finding(
-                    "failed",
-                    f"the program began no run of dalsegno (exit {ended.returncode}): "
-                    + (said[-1] if said else "it said nothing"),
-                )
+                return trouble("the program began no run of dalsegno", ended, usage=ended.returncode == 2)
             if ended.returncode not in (0, 3):
-                said = ended.stderr.strip().splitlines()
-                return Finding(
-                    "failed",
-                    f"the program failed without any kill (exit {ended.returncode}): " + (said[-1] if said else ""),
-                )
+                return trouble("the program failed without any kill", ended, usage=ended.returncode == 2)
         one, two = subject.tables("one.db"), subject.tables("two.db")
         chance = unlike(one, two)
         if chance is not None:
             chance.reason = "two undisturbed runs with the same seed differ: the program is not deterministic"
             chance.suspects = list(SUSPECTS_OF_CHANCE)
             return chance
-        taken = len(one[0])
-        done = kill(subject, kills, taken, seed)
+        done = kill(subject, kills, one, seed)
         if isinstance(done, Finding):
             return done
-        return verdict(subject, one, taken, done)
+        return verdict(subject, one, done)
 
 
-def kill(subject: Subject, kills: int, taken: int, seed: int) -> int | Finding:
-    """Start and kill the program at steps drawn by ``seed``, then let it end; the number of kills that struck."""
-    places = sorted(random.Random(seed).sample(range(1, max(taken, 2)), min(kills, max(taken - 1, 1))))
-    struck = resumed_at = 0
-    for place in places:
-        ended = subject.start("killed.db", kill_after=max(place - resumed_at, 1))
-        if ended.returncode != -signal.SIGKILL:
-            break
-        struck += 1
-        resumed_at = place - place % subject.every  # the newest snapshot before it, where the next program goes on
+def trouble(what: str, ended: subprocess.CompletedProcess[str], *, usage: bool = False, **more: Any) -> Finding:
+    """A check that failed, with what the program said last."""
+    said = ended.stderr.strip().splitlines()[-SAID:]
+    if not said and ended.stdout.strip():
+        said = [f"it printed {len(ended.stdout.splitlines())} lines and no error"]
+    text = "\n    ".join(said) or "it said nothing"
+    return Finding("failed", f"{what} (exit {ended.returncode}): {text}", usage=usage, **more)
+
+
+def places_of(subject: Subject, steps: Sequence[Mapping[str, Any]], kills: int, seed: int) -> list[Place]:
+    """Where the program is to be killed, in its order: at least once in every run, the rest where chance will have it."""
+    attempts = {row["id"]: row["number"] for row in Journal(subject.folder / "one.db").rows("attempts")}
+    runs = sorted({row["run"] for row in steps})
+    everywhere = [(runs.index(row["run"]), attempts[row["attempt"]], row["step"]) for row in steps]
+    draw = random.Random(seed)
+    by_run = [[place for place in everywhere if place[0] == run] for run in range(len(runs))]
+    # The last step of a run is its end, which may be saved already: only a run of one step is killed there.
+    chosen = {draw.choice(places[:-1] or places) for places in by_run}
+    others = [place for places in by_run for place in places[:-1] if place not in chosen]
+    chosen.update(draw.sample(others, min(max(kills - len(chosen), 0), len(others))))
+    return [place for place in everywhere if place in chosen]
+
+
+def kill(subject: Subject, kills: int, one: Any, seed: int) -> list[Place] | Finding:
+    """Start and kill the program at steps drawn by ``seed``, then let it end; the kills that struck."""
+    struck: list[Place] = []
+    for place in places_of(subject, one[0], kills, seed):
+        ended = subject.start("killed.db", place)
+        if ended.returncode == -signal.SIGKILL:
+            struck.append(place)
+        elif ended.returncode not in (0, 3):
+            return trouble(f"after {kills_of(struck)} it does not resume", ended, steps=len(one[0]), kills=len(struck))
     ended = subject.start("killed.db")
     if ended.returncode not in (0, 3):
-        said = ended.stderr.strip().splitlines()
-        return Finding(
-            "failed",
-            f"after {struck} kills it does not resume (exit {ended.returncode}): " + (said[-1] if said else ""),
-            taken,
-            struck,
-        )
+        return trouble(f"after {kills_of(struck)} it does not resume", ended, steps=len(one[0]), kills=len(struck))
     return struck
 
 
-def verdict(subject: Subject, one: Any, taken: int, struck: int) -> Finding:
+def kills_of(struck: Sequence[Place]) -> str:
+    return f"{len(struck)} kill{'' if len(struck) == 1 else 's'}"
+
+
+def verdict(subject: Subject, one: Any, struck: Sequence[Place]) -> Finding:
+    taken, kills = len(one[0]), kills_of(struck)
     killed = subject.tables("killed.db")
-    snapshots = len(Journal(subject.folder / "killed.db").rows("snapshots"))
+    file = Journal(subject.folder / "killed.db")
+    snapshots = len(file.rows("snapshots"))
+    runs = file.rows("runs")
+    unresumed = [
+        f"{row['name']} (seed {row['seed']})" for place, row in enumerate(runs) if place not in {p[0] for p in struck}
+    ]
     found = unlike(one, killed)
     states = state_differences(subject.folder / "one.db", subject.folder / "killed.db")
+    states += endings_differ(subject.folder / "one.db", subject.folder / "killed.db")
+    if found is None and not states and not struck:
+        return Finding(
+            "failed", "no kill struck, so that nothing is known; are there too few steps?", taken, 0, snapshots
+        )
     if found is None and not states:
-        reason = f"{taken} steps with {struck} kills end as undisturbed: the same steps, decisions and final state, bit for bit"
-        return Finding("exact", reason, taken, struck, snapshots)
+        what = "the same steps, decisions, results and final state, bit for bit"
+        reason = f"{taken} step{'' if taken == 1 else 's'} with {kills} end as undisturbed: {what}"
+        return Finding("exact", reason, taken, len(struck), snapshots, unresumed=unresumed)
     found = found or Finding("approximate", "")
-    found.reason = f"{struck} kills change the result, so a resume does not restore everything"
-    found.steps, found.kills, found.snapshots, found.state = taken, struck, snapshots, states
-    found.suspects = list(SUSPECTS_OF_STATE)
+    found.reason = f"{kills} change the result, so a resume does not restore everything"
+    found.steps, found.kills, found.snapshots, found.state = taken, len(struck), snapshots, states
+    found.suspects, found.unresumed = list(SUSPECTS_OF_STATE), unresumed
+    return found
+
+
+def endings_differ(one: Path, other: Path) -> list[str]:
+    """Where the ends of runs and attempts differ: what they returned, their best, what they cost, how they ended."""
+    found: list[str] = []
+    for table, names in (
+        ("runs", ("state", "succeeded", "reason", "steps", "cost", "value", "best", "returned")),
+        ("attempts", ("number", "state", "steps", "cost", "returned")),
+    ):
+        rows = [Journal(path).rows(table) for path in (one, other)]
+        if len(rows[0]) != len(rows[1]):
+            found.append(f"the number of {table}: {len(rows[0])} undisturbed, {len(rows[1])} after the kills")
+            continue
+        for before, after in zip(*rows, strict=True):
+            for name in names:
+                compare(before.get(name), after.get(name), f"{table.removesuffix('s')}.{name}", found)
     return found
 
 
@@ -206,10 +258,19 @@ def final_states(path: Path) -> list[Any]:
 
 
 def main(argv: Sequence[str], *, steps: int = 50, kills: int = 3, seed: int = 0, as_json: bool = False) -> int:
-    """The command ``dalsegno check``: prints the finding, returns its exit code (0 exact, 3 not)."""
+    """The command ``dalsegno check``: prints the finding, returns its exit code (0 exact, 3 not, 2 where it cannot begin)."""
     command = list(argv)
     if len(command) == 1 and ":" in command[0]:
         command = [sys.executable, "-m", "dalsegno", "run", "--quiet", command[0]]
     found = check(command, steps=steps, kills=kills, seed=seed)
-    print(json.dumps(asdict(found)) if as_json else found)
+    print(json.dumps(without_infinities(asdict(found)), allow_nan=False) if as_json else found)
     return found.exit_code
+
+
+def without_infinities(value: Any) -> Any:
+    """Plain values that JSON can say: what is not finite as text."""
+    if isinstance(value, float) and not isfinite(value):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    if isinstance(value, dict):
+        return {key: without_infinities(item) for key, item in value.items()}
+    return [without_infinities(item) for item in value] if isinstance(value, list) else value

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 from dataclasses import asdict, dataclass
+from itertools import count
 from math import inf
 from typing import Any
 
@@ -19,13 +20,13 @@ VARIABLE = "DALSEGNO_TRIAL"
 
 @dataclass(frozen=True)
 class Trial:
-    """``journal`` to write to, ``steps`` after which the run stops, snapshots ``every`` so many of them, and the step taken
-    in this program after which it kills itself (0 for never)."""
+    """``journal`` to write to, ``steps`` after which a run stops, snapshots ``every`` so many of them, and the place at which
+    the program kills itself: which of the runs that it opens (from 0), which attempt in it, after which step."""
 
     journal: str
     steps: int
     every: int
-    kill_after: int = 0
+    kill_at: tuple[int, int, int] | None = None
 
     def to_environment(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}
@@ -41,22 +42,23 @@ class Trial:
             raise UsageError(f"{VARIABLE}={text!r} cannot be read: {error}") from None
 
     def listener(self) -> Killer:
-        return Killer(self.kill_after)
+        return Killer(None if self.kill_at is None else (self.kill_at[0], self.kill_at[1], self.kill_at[2]))
+
+
+OPENED = count()  # the runs that this program has opened
 
 
 class Killer:
-    """Counts the steps taken in this program and kills it, as a machine that is lost would."""
+    """Watches the steps of one run and kills the program at a place, as a machine that is lost would."""
 
     every_step = True
 
-    def __init__(self, after: int) -> None:
-        self.left = after
+    def __init__(self, place: tuple[int, int, int] | None) -> None:
+        self.place, self.run = place, next(OPENED)
 
     def __call__(self, event: Any) -> None:
-        if type(event).__name__ == "StepTaken":
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if type(event).__name__ == "StepTaken" and (self.run, event.attempt, event.step) == self.place:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ TYPED = {
     "calls": ("held", "value", "cost"),
 }
 HIDDEN = {"attempts": ("summary",), "decisions": ("state",)}
-TOLD = ("rule", "reason", "succeeded", "value", "best", "steps", "seconds", "cost")  # of a run's outcome
+TOLD = ("rule", "reason", "succeeded", "value", "best", "steps", "seconds", "cost", "returned")  # of a run's outcome
 
 STEP_COLUMNS = frozenset(("id", "run", "attempt", "branch", "step", "seconds", "status", "value", "abandoned"))
 COST = "cost."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -176,3 +178,19 @@ def test_with_json_an_error_is_json_too(place):
 def test_quiet_prints_nothing_but_what_the_user_prints(place):
     done = place("run", "slow:train", "--quiet", "--seed", 0)
     assert (done.stdout, done.stderr) == ("a word from the user\n", "")
+
+
+@pytest.mark.parametrize("options", [["--out", "/proc/none/x.csv"], ["--tensorboard", "/proc/none"]])
+def test_a_place_that_cannot_be_written_is_named(tmp_path, options):
+    import dalsegno as ds
+
+    def train(attempt):
+        for step, _ in attempt.over(range(2)):
+            step.report(loss=1.0)
+
+    ds.run(train, journal=tmp_path / "runs.db", seed=0)
+    command = [sys.executable, "-m", "dalsegno", "export", str(tmp_path / "runs.db"), *options]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode in (2, 6)
+    assert "/proc/none" in ended.stderr
+    assert "Traceback" not in ended.stderr

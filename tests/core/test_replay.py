@@ -277,3 +277,39 @@ def test_of_a_journal_the_line_that_counts_is_replayed(tmp_path: Path) -> None:
     ds.run(Spiky([]), rules=rules, journal=path, seed=0, checkpoint=ds.checkpoint.Every(steps=2))
     found = ds.replay([*rules, ds.stop(when.elapsed(steps=7))], path)
     assert [(one.index, one.step) for one in found.firings] == [(1, 7)]
+
+
+def test_attempts_keep_their_own_numbers_in_whatever_order_they_stand():
+    rows = [{"attempt": attempt, "loss": 1.0} for attempt in [1] + [3] * 250 + [2] * 250]
+    found = ds.replay([ds.policies.Luby(unit=100)], rows)
+    assert [(firing.attempt, firing.step) for firing in found.firings] == [(3, 200), (2, 100)]
+
+
+def test_some_runs_of_a_journal(tmp_path):
+    def train(attempt):
+        for step, _ in attempt.over(range(5)):
+            step.report(loss=1.0)
+
+    for name in ("one", "two"):
+        ds.run(train, name=name, journal=tmp_path / "runs.db", seed=0)
+    rule = ds.stop(ds.when.elapsed(steps=2))
+    assert ds.replay(rule, tmp_path / "runs.db").runs == 2
+    for run, number in (("two", 2), ("2", 2), ("1", 1)):
+        found = ds.replay(rule, f"{tmp_path / 'runs.db'}:{run}")
+        assert [firing.run for firing in found.firings] == [number]
+    with pytest.raises(ds.UsageError, match=r"has no run 'three'; it has 1 \(one\), 2 \(two\)"):
+        ds.replay(rule, f"{tmp_path / 'runs.db'}:three")
+
+
+def test_what_loggers_call_a_step_and_a_time_is_understood_and_said():
+    rows = [{"_step": 10 * count, "_runtime": 5.0 * count, "loss": 1.0} for count in range(1, 9)]
+    found = ds.replay([ds.stop(ds.when.elapsed(seconds=20))], rows, seconds_column="_runtime")
+    assert [firing.step for firing in found.firings] == [40]
+    assert any("'_step' was taken for the number of the step" in note for note in found.notes)
+    assert any("'_runtime' was taken for the time since the start" in note for note in found.notes)
+
+
+def test_seconds_that_rise_from_row_to_row_are_wondered_at():
+    rows = [{"step": count, "wall": 5.0 * count, "loss": 1.0} for count in range(1, 9)]
+    found = ds.replay([ds.stop(ds.when.elapsed(seconds=20))], rows, seconds_column="wall")
+    assert any("rises from row to row" in note for note in found.notes)

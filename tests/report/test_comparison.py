@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from statistics import median
 
 import pytest
@@ -71,3 +72,19 @@ def test_a_ratio_needs_three_seeds_a_side_and_positive_figures():
     assert ratio_interval([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]) is None
     low, high = ratio_interval([2.0, 2.0, 2.0], [1.0, 1.0, 1.0])
     assert (low, high) == (2.0, 2.0)
+
+
+def test_of_parallel_attempts_the_figures_are_those_of_the_one_that_won(tmp_path):
+    import dalsegno as ds
+    from dalsegno.report.comparison import figures_of
+    from dalsegno.report.record import read
+
+    def train(attempt):
+        for step, left in attempt.over(range(20, -1, -1)):
+            time.sleep(0.004 * attempt.number)
+            step.report(left=left)
+
+    ds.run(train, parallel=3, journal=tmp_path / "runs.db", seed=0)
+    record = read(ds.Journal(tmp_path / "runs.db"), 1)
+    assert figures_of(record)["last left"] == 0.0
+    assert [row["state"] for row in record.told_by] == ["succeeded"]

@@ -47,3 +47,17 @@ def test_one_run_shows_attempts_decisions_snapshots_and_both_costs(journal):
         "verdict exact",
     ):
         assert words in text
+
+
+def test_an_attempt_that_says_itself_that_it_failed_is_shown_with_its_reason(tmp_path):
+    import dalsegno as ds
+
+    def train(attempt):
+        for step, _ in attempt.over(range(2)):
+            step.report(loss=1.0)
+        attempt.fail("not good enough")
+
+    ds.run(train, journal=tmp_path / "runs.db", seed=0)
+    screen = console(io.StringIO())
+    tables.show(read(Journal(tmp_path / "runs.db"), 1), screen)
+    assert "failed: not good enough" in screen.file.getvalue()

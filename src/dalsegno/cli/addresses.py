@@ -75,6 +75,8 @@ def matching(file: Any, run: str) -> list[int]:
         return [int(run)]
     ids = [row["id"] for row in rows if row["name"] == run and not row["generation"]]
     if not ids:
-        known = ", ".join(f"{row['id']} ({row['name']})" for row in rows[:20])
+        known = ", ".join(
+            f"{row['id']} ({row['name']}{', put aside' if row['generation'] else ''})" for row in rows[:20]
+        )
         raise JournalError(f"{file.path} has no run {run!r}; it has {known or 'none at all'}")
     return ids

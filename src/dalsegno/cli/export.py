@@ -28,14 +28,20 @@ def export(
 ) -> None:
     """Write steps (or another table) as CSV, or curves for TensorBoard."""
     from dalsegno.cli.addresses import places
-    from dalsegno.core.errors import UsageError
+    from dalsegno.core.errors import JournalError, UsageError
     from dalsegno.report import export as exports
 
     found = places(runs or [], journal)
     if len(found) > 1:
         raise UsageError("export reads one journal at a time")
     file, ids = found[0]
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}; make it first")
     if tensorboard is not None:
+        try:
+            tensorboard.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JournalError(f"--tensorboard {tensorboard}: cannot be made: {error.strerror}") from None
         for folder in exports.to_tensorboard(file, ids, tensorboard):
             typer.echo(str(folder))
         return
@@ -48,8 +54,11 @@ def export(
         write(exports, file, ids, table, every, sys.stdout)
         sys.stdout.flush()
     else:
-        with out.open("w", newline="", encoding="utf-8") as target:
-            count = write(exports, file, ids, table, every, target)
+        try:
+            with out.open("w", newline="", encoding="utf-8", errors="backslashreplace") as target:
+                count = write(exports, file, ids, table, every, target)
+        except OSError as error:
+            raise JournalError(f"--out {out}: cannot be written: {error.strerror}") from None
         typer.echo(f"{count:,} rows to {out}", err=True)
 
 

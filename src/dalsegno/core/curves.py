@@ -20,6 +20,18 @@ from dalsegno.core.journal import Journal
 from dalsegno.core.report import STATUSES, Failure, Report, check_cost, number
 
 NOT_METRICS = ("id", "branch")  # columns of an exported journal that say where a row came from
+STEPS = ("step", "_step", "global_step", "trainer/global_step")
+# What loggers call the time since the start.
+CUMULATIVE = (
+    "_runtime",
+    "runtime",
+    "elapsed",
+    "elapsed_seconds",
+    "time_elapsed",
+    "total_seconds",
+    "relative time (process)",
+)
+RISING = 5  # rows that rise are no accident
 SIGNATURE = b"SQLite format 3\x00"
 
 
@@ -65,13 +77,16 @@ def read(source: Any, seconds_column: str | None, notes: list[str]) -> Iterator[
         return journaled(source)
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
+        head, colon, run = str(source).rpartition(":")
+        if colon and not path.is_file() and Path(head).is_file():
+            return journaled(Journal(head), run)
         if not path.is_file():
             raise UsageError(f"{path}: there is no such file; expected a CSV file or a journal")
         with path.open("rb") as file:
             if file.read(len(SIGNATURE)) == SIGNATURE:
                 return journaled(Journal(path))
-        return merged(points(lines(path), seconds_column))
-    return merged(points(numbered(records(source, notes)), seconds_column))
+        return merged(points(lines(path), seconds_column, notes))
+    return merged(points(numbered(records(source, notes)), seconds_column, notes))
 
 
 # -- rows
@@ -155,24 +170,69 @@ def numbered(rows: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"row {count}", {str(name): cell for name, cell in row.items() if cell is not None}
 
 
-def points(rows: Iterable[tuple[str, dict[str, Any]]], seconds_column: str | None) -> Iterator[Point]:
+def points(rows: Iterable[tuple[str, dict[str, Any]]], seconds_column: str | None, notes: list[str]) -> Iterator[Point]:
     """Rows as points, checked."""
-    column = seconds_column or "seconds"
+    clock = Clock(seconds_column or "seconds")
     numbered_steps: bool | None = None
-    seen = False
+    step_column = "step"
+    seen = first = False
     for place, row in rows:
         if str(row.pop("abandoned", "")).lower() in ("true", "1", "1.0"):
             continue
         for name in NOT_METRICS:
             row.pop(name, None)
         if numbered_steps is None:
-            numbered_steps = "step" in row
-        if numbered_steps != ("step" in row):
+            step_column = next((name for name in row if name.lower() in STEPS), "step")
+            numbered_steps = step_column in row
+            if step_column != "step":
+                notes.append(f"the column {step_column!r} was taken for the number of the step")
+        if numbered_steps != (step_column in row):
             raise UsageError(f"{place}: " + ("there is no step" if numbered_steps else "a step, and none before it"))
-        seen = seen or column in row
-        yield point(place, row, column)
+        if numbered_steps:
+            row["step"] = row.pop(step_column)
+        seen = seen or clock.column in row
+        made = point(place, row, clock.column)
+        if made.step == 0 and not first:
+            first = True
+            notes.append("steps are counted from 0 there: step n is the one after which n + 1 have been taken")
+        made.seconds = clock.taken(made)
+        yield made
     if seconds_column is not None and not seen:
         raise UsageError(f"seconds_column={seconds_column!r}: there is no such column, or it is empty")
+    notes.extend(clock.notes())
+
+
+class Clock:
+    """The seconds that steps took, from a column of them or of the time since the start."""
+
+    def __init__(self, column: str) -> None:
+        self.column, self.cumulative = column, column.lower() in CUMULATIVE
+        self.before: dict[Any, float] = {}
+        self.rows, self.rising = 0, True
+
+    def taken(self, made: Point) -> float:
+        key = (made.run, made.attempt)
+        before = self.before.get(key, 0.0)
+        self.before[key] = made.seconds
+        self.rows += 1
+        self.rising = self.rising and made.seconds > before
+        if not self.cumulative:
+            return made.seconds
+        if made.seconds < before:
+            raise UsageError(
+                f"{made.place}: {self.column} {made.seconds!r} after {before!r}: a time since the start cannot fall"
+            )
+        return made.seconds - before
+
+    def notes(self) -> Iterator[str]:
+        if self.cumulative:
+            yield f"{self.column!r} was taken for the time since the start: a step took what it grew by"
+        elif self.rising and self.rows >= RISING:
+            yield (
+                f"{self.column!r} rises from row to row: if it is the time since the start, call it 'elapsed' and say "
+                "seconds_column='elapsed' (on the command line --seconds-column elapsed); here it was taken for what each "
+                "step took"
+            )
 
 
 def point(place: str, row: dict[str, Any], column: str) -> Point:
@@ -264,12 +324,19 @@ def merge(held: Point, one: Point) -> None:
 # ---------------------------------------------------------------------------------------------------
 
 
-def journaled(journal: Journal) -> Iterator[Item]:
-    """The attempts of a journal's runs with the steps that count, in order."""
+def journaled(journal: Journal, only: str | None = None) -> Iterator[Item]:
+    """The attempts of a journal's runs with the steps that count, in order; of some runs, by number or name."""
+    runs = journal.rows("runs")
+    wanted = {row["id"] for row in runs if only in (None, str(row["id"]))} or {
+        row["id"] for row in runs if row["name"] == only and not row["generation"]
+    }
+    if only is not None and not wanted:
+        known = ", ".join(f"{row['id']} ({row['name']})" for row in runs) or "none at all"
+        raise UsageError(f"{journal.path} has no run {only!r}; it has {known}")
     steps: dict[int, list[dict[str, Any]]] = {}
     for row in journal.rows("steps"):
         steps.setdefault(row["attempt"], []).append(row)
-    for attempt in journal.rows("attempts"):
+    for attempt in [row for row in journal.rows("attempts") if row["run"] in wanted]:
         run, name = attempt["run"], attempt["number"]
         rows = steps.pop(attempt["id"], [])
         base = rows[0]["step"] - 1 if rows else 0

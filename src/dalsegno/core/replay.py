@@ -96,12 +96,14 @@ class Replay:
 def replay(rules: Any, source: Any, *, seconds_column: str | None = None) -> Replay:
     """Where ``rules`` would have fired on the curves in ``source``, as if nobody had acted.
 
-    ``source`` is the path of a CSV file, a journal or its path, a list of dicts (one a step), or a frame.
+    ``source`` is the path of a CSV file, a journal or its path (``"runs.db:3"`` or ``"runs.db:train"`` for some of its
+    runs), a list of dicts (one a step), or a frame.
     Columns: ``step``, ``seconds``, ``status``, ``value``, ``cost.<unit>``, ``run`` and ``attempt``, all
     optional; every other column is a metric. An empty cell is an absent figure, ``nan`` and ``inf`` are
     figures. Rows of one step in a row count as one report. Steps may have gaps: rules see the rows that there
     are, and counts of steps include the steps that were not logged. ``seconds_column`` names another column
-    for the seconds that each step took. No judge is asked: its rule is listed with the judge's name.
+    for the seconds that each step took; in columns that loggers are known to write the time since the start to
+    (``_runtime``, ``elapsed``, ...) the differences are taken. What had to be assumed is in ``notes``. No judge is asked: its rule is listed with the judge's name.
 
     >>> import dalsegno as ds
     >>> curve = [{"loss": loss} for loss in (2.0, 1.0, 1.0, 9.0, 1.0)]
@@ -155,6 +157,7 @@ class Watch:
         self.bound = [Bound(index, rule) for index, rule in enumerate(rules)]
         self.attempt: Any = None
         self.attempts: dict[Any, None] = {}
+        self.open = False
         self.reports = 0
         self.first: dict[tuple[Any, int], Firing] = {}
         self.tally: dict[tuple[Any, int], list[int]] = {}  # how often, and the last step
@@ -169,11 +172,13 @@ class Watch:
             self.step(item)
 
     def begin(self, attempt: Any, base: int, seconds: float) -> None:
-        if self.attempts and self.machine.trace.attempt.number > len(self.machine.trace.attempts):
+        if self.open:
             self.machine.close_attempt()
-        self.attempt = attempt
+        self.attempt, self.open = attempt, True
         self.attempts[attempt] = None
         self.machine.start(0, Origin(), seconds=seconds, base=base)
+        if isinstance(attempt, int) and attempt > 0:  # its own number, in whatever order the attempts stand
+            self.machine.trace.attempt.number = attempt
         self.machine.trace.attempt.folded = base
         for bound in self.bound:
             bound.begin_attempt()
@@ -218,6 +223,7 @@ class Watch:
                 self.ask()
         closed_by_itself = ended.state in ("succeeded", "failed", "cut")
         self.machine.close_attempt(None if closed_by_itself else ended.state)
+        self.open = False
 
     def ask(self) -> None:
         """Every rule and policy, in order; the first that would act is the run's decision."""

@@ -101,9 +101,12 @@ def figures_of(record: Record) -> dict[str, float]:
 
 
 def last_figures(record: Record) -> dict[str, float]:
-    """The last finite figure of each metric on the line that counts, in the last attempt that has one."""
+    """The last finite figure of each metric on the line that counts, in the last attempt that has one.
+
+    Of parallel attempts only that which the run ended by is looked at.
+    """
     found: dict[str, float] = {}
-    for attempt in record.attempts:
+    for attempt in record.told_by:
         for piece in record.pieces.get(attempt["id"], ()):
             if not piece.counts:
                 continue

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -88,6 +89,17 @@ class Record:
     @property
     def abandoned_steps(self) -> int:
         return sum(piece.steps for pieces in self.pieces.values() for piece in pieces if not piece.counts)
+
+    @cached_property
+    def told_by(self) -> list[dict[str, Any]]:
+        """The attempts whose figures are the run's: all in their order, or of parallel ones that which it ended by."""
+        rows = self.attempts
+        beside = any(later.get("started", inf) < (earlier.get("ended") or inf) for earlier, later in pairwise(rows))
+        if not beside:
+            return rows
+        best = self.run["best"]["attempt"] if self.run["best"] else None
+        won = [row for row in rows if row["state"] == "succeeded"] or [row for row in rows if row["number"] == best]
+        return won[:1] or rows[-1:]
 
     def steps_of(self, attempt: int, *, counts: bool) -> int:
         """How many journaled steps of an attempt count, or were abandoned."""

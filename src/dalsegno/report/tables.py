@@ -97,13 +97,20 @@ def runs(rows: Sequence[Mapping[str, Any]], title: str = "") -> Any:
     return table(title, columns, lines, figures=("run", "seed", "attempts", "steps", "seconds"))
 
 
+def failure_in_words(failure: Mapping[str, Any] | None) -> str:
+    """What an attempt failed with: the exception's type and text, or what it said itself."""
+    if not failure:
+        return ""
+    return f"{failure['types'][0]}: {failure['message']}" if failure["types"] else str(failure["message"])
+
+
 def attempts(record: Record, most: int = 40) -> Any:
     """The attempts of a run; of very many, the first and the last."""
     columns = ("attempt", "origin", "state", "steps", "abandoned", "seconds", "cost", "value", "ended by")
     lines = []
     for row in record.attempts:
         failure = row["failure"]
-        why = f"{failure['types'][0]}: {failure['message']}" if failure else ""
+        why = failure_in_words(failure)
         ended = row["state"] if row["state"] != "open" else record.run["state"]
         lines.append(
             (

@@ -86,6 +86,8 @@ def metric_chart(compared: Comparison, name: str, most: int) -> Markup:
                 made.lines.append(Line(*thinned(places, values, most), f"g{place % COLOURS}", record.title))
     made.span = (0.0, longest)
     made.note = "The attempts of a run are laid end to end." if several else ""
+    if any(len(record.told_by) < len(record.attempts) for record in compared.records):
+        made.note += " Of parallel attempts that is drawn which the run ended by."
     count = sum(1 for record in compared.records if name in record.metrics)
     if count > MOST_LINES:
         made.note += f" The first {MOST_LINES} of {count} runs are drawn."
@@ -97,9 +99,12 @@ def line_that_counts(record: Record, name: str) -> tuple[list[float], list[float
     from dalsegno.report.curves import offsets
 
     begins, end = offsets(record)
+    if len(record.told_by) < len(record.attempts):
+        (only,) = record.told_by
+        begins, end = {only["id"]: 0.0}, float(record.steps_of(only["id"], counts=True))
     places: list[float] = []
     values: list[float] = []
-    for attempt in record.attempts:
+    for attempt in record.told_by:
         for piece in record.pieces.get(attempt["id"], ()):
             curve = piece.curves.get(name)
             if piece.counts and curve is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import dalsegno as ds
 from dalsegno.core.decisions import DUE
 from dalsegno.core.errors import UsageError
 from dalsegno.core.ledger import Held
@@ -95,3 +96,21 @@ def test_it_reads_like_its_constructor_call(schedule: Schedule, written: str) ->
 
 def test_schedules_made_alike_are_equal() -> None:
     assert Every(seconds="1m", keep=Keep(last=2)) == Every(seconds=60, keep=Keep(last=2))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: ds.checkpoint.Every(10), r"Every\(10\)"),
+        (lambda: ds.checkpoint.Every(step=10), "step"),
+        (lambda: ds.checkpoint.Improved(), "metric"),
+        (lambda: ds.checkpoint.Improved("loss", mode="least"), "expected 'min' or 'max'"),
+        (lambda: ds.checkpoint.YoungDaly("6h", 3), "YoungDaly"),
+        (lambda: ds.policies.Luby(), "unit"),
+        (lambda: ds.policies.FixedCutoff(), "FixedCutoff"),
+        (lambda: ds.policies.Geometric(base=3), "base"),
+    ],
+)
+def test_a_missing_or_surplus_argument_is_a_usage_error(make, said):
+    with pytest.raises(ds.UsageError, match=said):
+        make()

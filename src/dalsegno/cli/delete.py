@@ -32,7 +32,7 @@ def delete(
     count = sum(len(ids or ()) for _, ids in found)
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError(f"this deletes {count} runs for good: give --yes")
+            raise UsageError(f"this deletes {count} run{'' if count == 1 else 's'} for good: give --yes")
         if not typer.confirm(f"Delete {count} run{'s' if count != 1 else ''} for good?", err=True):
             return 0
     done = []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dalsegno.core.conditions.leaf import refuses
 from dalsegno.policies.cutoff import Cutoff
 
 
+@refuses
 @dataclass(frozen=True)
 class FixedCutoff(Cutoff):
     """Restart every attempt once it has used ``after`` of steps, seconds or a unit of cost.

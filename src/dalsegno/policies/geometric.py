@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import inf
 
+from dalsegno.core.conditions.leaf import refuses
 from dalsegno.core.errors import UsageError
 from dalsegno.policies.cutoff import Cutoff
 
 ROUNDING = 1e-12
 
 
+@refuses
 @dataclass(frozen=True)
 class Geometric(Cutoff):
     """Restart the k-th attempt once it has used ``unit * factor ** (k - 1)`` of steps, seconds or a cost.

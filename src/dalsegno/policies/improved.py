@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import ClassVar
 
+from dalsegno.core.conditions.leaf import refuses
 from dalsegno.core.errors import UsageError
 from dalsegno.core.store.retention import Keep
 from dalsegno.core.trace import Trace
 from dalsegno.policies.schedules import Schedule, above_0
 
 
+@refuses
 @dataclass(frozen=True)
 class Improved(Schedule):
     """A snapshot at every report in which ``metric`` is better than all before it in the attempt.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from dalsegno.core.conditions.leaf import refuses
 from dalsegno.core.errors import UsageError
 from dalsegno.policies.cutoff import Cutoff
 
@@ -35,6 +36,7 @@ def luby(i: int) -> int:
 term = lru_cache(maxsize=4096)(luby)  # a policy asks for the same term at every step of an attempt
 
 
+@refuses
 @dataclass(frozen=True)
 class Luby(Cutoff):
     """Restart the k-th attempt once it has used ``luby(k) * unit`` of steps, seconds or a unit of cost.

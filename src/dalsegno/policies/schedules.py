@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from dalsegno.core.conditions.leaf import as_written
+from dalsegno.core.conditions.leaf import as_written, refuses
 from dalsegno.core.durations import seconds as to_seconds
 from dalsegno.core.errors import UsageError
 from dalsegno.core.store.retention import Keep
@@ -37,6 +37,7 @@ class Schedule:
         return as_written(self)
 
 
+@refuses
 @dataclass(frozen=True)
 class Every(Schedule):
     """A snapshot at every multiple of ``steps``, or when ``seconds`` have passed since the last, or both.
@@ -72,6 +73,7 @@ class Every(Schedule):
         )
 
 
+@refuses
 @dataclass(frozen=True)
 class Never(Schedule):
     """No snapshot by schedule; those at the start, the end and on request are taken all the same.

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from math import exp, expm1, inf, log1p, sqrt
 from typing import Any
 
+from dalsegno.core.conditions.leaf import refuses
 from dalsegno.core.errors import UsageError
 from dalsegno.core.trace import Trace
 from dalsegno.policies.schedules import Schedule, above_0
@@ -114,6 +115,7 @@ def check(**given: Any) -> None:
             raise UsageError(f"{name}={value!r}: expected a finite number above 0")
 
 
+@refuses
 @dataclass(frozen=True)
 class YoungDaly(Schedule):
     """A snapshot after every best interval of running time, from the measured cost of the snapshots before.

@@ -12,7 +12,7 @@ from dalsegno.core.conditions.base import Condition
 from dalsegno.core.errors import UsageError
 from dalsegno.core.trace import Trace
 
-C = TypeVar("C", bound=type[Condition])
+C = TypeVar("C", bound=type)
 
 
 class Leaf(Condition):
@@ -27,7 +27,8 @@ class Leaf(Condition):
 
 def refuses(cls: C) -> C:
     """Make a missing, surplus or misspelt argument a :class:`UsageError`, as any other mistake is."""
-    init: Callable[..., None] = cls.__init__
+    kind: Any = cls
+    init: Callable[..., None] = kind.__init__
 
     @wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -37,7 +38,7 @@ def refuses(cls: C) -> C:
             said = str(error).replace(f"{cls.__name__}.__init__() ", "")
             raise UsageError(f"{call(cls.__name__, args, kwargs)}: {said}") from None
 
-    cls.__init__ = __init__  # type: ignore[method-assign]
+    kind.__init__ = __init__
     return cls
 
 

@@ -20,6 +20,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -105,7 +106,7 @@ def read_in_a_way(
             for piece in pieces(path):
                 file.write(piece)
         for name in BESIDE:
-            if os.path.exists(f"{path}{name}"):
+            with suppress(FileNotFoundError):  # not there, or gone while it was looked at: the signature tells
                 shutil.copyfile(f"{path}{name}", f"{copy}{name}")
         connection = Connection(copy, wait=wait, shown=path)
         if upgrade is not None:

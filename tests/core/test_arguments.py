@@ -123,3 +123,19 @@ def test_attempts_from_one_snapshot_go_different_ways():
     )
     assert len({way[0] for way in ways}) == 1
     assert len({way[1] for way in ways}) == len(ways) == 3
+
+
+@pytest.mark.parametrize("journal", [":memory:", "file:x.db?mode=memory", b"runs.db", 5, "a\0b", "\ud800.db", ""])
+def test_what_is_no_path_of_a_journal_is_refused_and_makes_no_file(tmp_path, monkeypatch, journal):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ds.UsageError, match="journal="):
+        ds.run(loop, journal=journal, seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_folder_and_a_journal_are_paths(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ds.run(loop, journal="~/runs.db", seed=0)
+    journal = ds.Journal("~/runs.db")
+    assert ds.run(loop, journal=journal, seed=0).steps == 3
+    assert len(journal.rows("runs")) == 1

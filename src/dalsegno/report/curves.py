@@ -73,9 +73,10 @@ def joined_up(lines: list[Line], most: int) -> list[Line]:
 
 def marks(record: Record, begins: dict[int, float]) -> list[Mark]:
     found = []
-    for row in record.decisions[:MOST_MARKS]:
-        if row["superseded"]:
-            continue
+    told = [row for row in record.decisions if not row["superseded"]]
+    for row in (
+        told if len(told) <= MOST_MARKS else [told[len(told) * place // MOST_MARKS] for place in range(MOST_MARKS)]
+    ):
         words = f"step {numbers.number(row['step'])}: {row['rule']}"
         if seen := saw(row):
             words += f"; saw {seen}"
@@ -89,7 +90,7 @@ def notes(record: Record, made: Chart) -> str:
     """What a chart leaves out, said below it."""
     told = ["The attempts are laid end to end."] if len(record.attempts) > 1 else []
     if len(record.decisions) > MOST_MARKS:
-        told.append(f"The first {MOST_MARKS} of {len(record.decisions):,} decisions are marked.")
+        told.append(f"{MOST_MARKS} of {len(record.decisions):,} decisions are marked, evenly drawn from all of them.")
     if made.odd:
         told.append("Red ticks at the foot: not finite.")
     kept = [value for line in made.lines if line.style == "counts" for value in line.values]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dalsegno.core.errors import JournalError
+from dalsegno.core.errors import JournalError, SnapshotError, UsageError
 from dalsegno.core.journal import opening, owner, removing, schema, tables
 from dalsegno.core.journal.connection import Connection
 from dalsegno.core.journal.looking import read
@@ -50,8 +50,10 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, *, wait: float = 30.0) -> None:
-        self.path = None if path is None else Path(path)
-        self.file = None if path is None else Path(path).resolve()  # SQLite keeps its log beside what a link points to
+        self.path = None if path is None else place_of(path)
+        self.file = (
+            None if self.path is None else self.path.resolve()
+        )  # SQLite keeps its log beside what a link points to
         self.wait = wait
         self.last_read: str | None = None
         self.memory_connection: Connection | None = None
@@ -121,9 +123,14 @@ class Journal:
                 return True, work(connection) if found else None
             return False, None
 
-        (done, result), self.last_read = read(self.file, self.wait, of_this_format)
-        if not done:  # an older format: a copy is brought up to date and read
-            (_, result), self.last_read = read(self.file, self.wait, of_this_format, upgrade=schema.upgrade)
+        try:
+            (done, result), self.last_read = read(self.file, self.wait, of_this_format)
+            if not done:  # an older format: a copy is brought up to date and read
+                (_, result), self.last_read = read(self.file, self.wait, of_this_format, upgrade=schema.upgrade)
+        except (ValueError, SnapshotError) as error:  # a text or a block that is not as any program writes it
+            raise JournalError(
+                f"journal {self.path} is damaged: a value in it cannot be read ({error}); put back a copy of it"
+            ) from error
         return result
 
     def holder(self, run: int) -> int | None:
@@ -182,3 +189,17 @@ class Journal:
     def calls(self, run: int | None = None) -> Any:
         """One row a costly call made through ``once``."""
         return self.frame("calls", run)
+
+
+def place_of(path: Any) -> Path:
+    """The path of a journal; what only looks like one, and would make a file of that name, is refused."""
+    if isinstance(path, Journal) and path.path is not None:
+        return path.path
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise UsageError(f"journal={path!r}: expected the path of a file, or None for a run that is kept in memory")
+    text = str(os.fspath(path))
+    if text == ":memory:" or text.startswith("file:"):
+        raise UsageError(f"journal={text!r}: a journal is a file; leave journal out for a run that is kept in memory")
+    if "\0" in text or not text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UsageError(f"journal={text!r}: no file can be called so")
+    return Path(text).expanduser()

@@ -32,6 +32,7 @@ def open_run(
 ) -> Conductor:
     """Open the run of a plan and say where it goes on. Everything that can be refused is refused here."""
     from dalsegno.core.journal import Journal
+    from dalsegno.core.journal.journal import place_of
 
     if fresh not in (True, False, "if changed"):
         raise UsageError(f"fresh={fresh!r}: expected True, False or 'if changed'")
@@ -58,7 +59,7 @@ def open_run(
     if journal is None:
         writer = Journal.memory().open_run(plan.run_name, plan.seed, identity={})
     else:
-        writer = open_journaled(plan, Path(journal), schedule, fresh, extend, accept, wait)
+        writer = open_journaled(plan, place_of(journal), schedule, fresh, extend, accept, wait)
     try:
         return take_over(plan, writer, machine, schedule, stream, extend, journal is not None, portfolio)
     except BaseException:

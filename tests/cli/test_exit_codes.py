@@ -180,6 +180,16 @@ def test_quiet_prints_nothing_but_what_the_user_prints(place):
     assert (done.stdout, done.stderr) == ("a word from the user\n", "")
 
 
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_is_told_as_json(place, number, word):
+    begun = place.start("run", "slow:long", "--journal", "runs.db", "--seed", 0, "--json")
+    place.wait_for(5)
+    begun.send_signal(number)
+    out, _ = begun.communicate(timeout=60)
+    told = json.loads(out)
+    assert (told["error"], told["exit_code"]) == (word, begun.returncode)
+
+
 @pytest.mark.parametrize("options", [["--out", "/proc/none/x.csv"], ["--tensorboard", "/proc/none"]])
 def test_a_place_that_cannot_be_written_is_named(tmp_path, options):
     import dalsegno as ds

@@ -313,3 +313,9 @@ def test_seconds_that_rise_from_row_to_row_are_wondered_at():
     rows = [{"step": count, "wall": 5.0 * count, "loss": 1.0} for count in range(1, 9)]
     found = ds.replay([ds.stop(ds.when.elapsed(seconds=20))], rows, seconds_column="wall")
     assert any("rises from row to row" in note for note in found.notes)
+
+
+def test_a_column_alone_is_no_table():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(UsageError, match="a Series has no columns"):
+        ds.replay(ds.stop(ds.when.above("loss", 1.0)), pandas.Series([1.0, 2.0]))

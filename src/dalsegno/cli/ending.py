@@ -17,6 +17,7 @@ import typer
 PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 STANDARD = str(Path(os.__file__).parent) + os.sep
 IMPORTING = ("<frozen importlib", importlib.__file__)
+TERMINATED = 143
 BROKEN_PIPE = 141  # what a shell makes of a program that SIGPIPE ended
 
 
@@ -28,13 +29,17 @@ def ending(command: Callable[..., Any]) -> Callable[..., None]:
         try:
             code = command(*args, **options)
             sys.stdout.flush()
-        except (SystemExit, GeneratorExit):
+        except SystemExit as leaving:
+            if leaving.code == TERMINATED:
+                tell("terminated", TERMINATED, options, "stopped by SIGTERM; the same command goes on from there")
+            raise
+        except GeneratorExit:
             raise
         except typer.Exit:
             raise
         except KeyboardInterrupt:
             code = 130
-            tell("interrupted", code, options)
+            tell("interrupted", code, options, "stopped by Ctrl-C; the same command goes on from there")
         except BrokenPipeError as error:
             if is_theirs(error):
                 code = user_failed(error, options)

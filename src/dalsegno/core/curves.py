@@ -131,6 +131,8 @@ def check_header(path: Path, header: list[str]) -> None:
 
 def records(source: Any, notes: list[str]) -> Iterable[Any]:
     """The rows of a frame or list as dicts."""
+    if getattr(source, "ndim", 2) != 2:
+        raise UsageError(f"a {type(source).__name__} has no columns: give a frame, or a list of dicts (one a step)")
     for method, options in (("to_dicts", {}), ("to_pylist", {}), ("to_dict", {"orient": "records"})):
         give = getattr(source, method, None)
         if callable(give) and not isinstance(source, Mapping):

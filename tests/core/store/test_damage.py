@@ -218,3 +218,20 @@ def test_an_error_of_the_disk_while_reading_is_said_as_one(store, monkeypatch):
     monkeypatch.setattr(os, "readv", fails)
     with pytest.raises(ds.SnapshotError, match="snapshot s1: file process.json cannot be read: Input/output error"):
         reader.get("process")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path):
+    import os
+
+    from dalsegno.core.errors import MissingSnapshotError
+    from dalsegno.core.store.directory import DirectoryStore
+
+    store = DirectoryStore(tmp_path, "run-a")
+    with store.begin(3, name="s3") as writer:
+        writer.put("process", {"n": 3})
+        writer.commit()
+    file = store.folder("s3") / "process.json"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(MissingSnapshotError, match="process.json"):
+        store.open("s3").verify()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import mmap
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -127,6 +128,8 @@ class Input(io.RawIOBase):
 
 @contextmanager
 def reading(path: Path) -> Iterator[Input]:
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for for ever
+        raise OSError(f"{path.name} is no file")
     file = Input(path)
     try:
         yield file

@@ -29,7 +29,7 @@ EXCEPTIONS = {("core/loops/opening.py", "dalsegno.policies")}
 # Imported inside the functions that use them, so that a part without its extra can still be imported.
 HEAVY = {
     *("torch", "scipy", "pandas", "numba", "ray", "sklearn", "matplotlib", "mlxtend", "optuna", "transformers"),
-    *("pydantic", "tensorboardX", "safetensors"),
+    *("pydantic", "tensorboardX", "safetensors", "cma"),
 }
 LIGHT_PARTS = SPINE | {"report", "cli", "catalog.py", "__init__.py", "__main__.py"}
 BANNED_NAMES = {"util", "utils", "helper", "helpers", "misc", "manager", "common", "base_v2"}

@@ -44,7 +44,7 @@ def test_the_small_examples_interval() -> None:
     assert checkpoint_interval(10, 1) == pytest.approx(3.831832, abs=1e-6)
 
 
-@pytest.mark.parametrize("ratio", [1e-5, 1e-3, 0.1, 1.0, 5.0, 29.0, 31.0, 700.0])
+@pytest.mark.parametrize("ratio", [1e-5, 1e-3, 0.1, 1.0, 5.0, 24.9, 25.1, 29.5, 31.0, 700.0])
 def test_the_interval_is_lamberts(ratio: float) -> None:
     from scipy.special import lambertw
 
@@ -87,6 +87,10 @@ def test_what_is_not_finite_and_above_0_is_refused(function: Any, mtbf: Any, cos
 def test_an_interval_longer_than_the_work_is_refused() -> None:
     with pytest.raises(UsageError, match="longer than"):
         expected_completion(10, 11, 100, 1)
+
+
+def test_segments_that_are_never_done_take_for_ever() -> None:
+    assert (expected_completion(5000, 1000, 1, 1), expected_completion(5, 1, 1, 1, 1000)) == (inf, inf)
 
 
 def at(seconds: float) -> Trace:

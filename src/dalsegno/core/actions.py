@@ -84,7 +84,8 @@ class RollBack(Action):
     """Go back to a snapshot of this attempt, change something, go on.
 
     ``limit`` counts roll backs of this rule since a snapshot was last committed beyond the fault, ``total`` all of
-    them; past either the rule stands down.  ``skip`` leaves out that many items of data around the fault.
+    them; past either the rule stands down.  ``skip`` leaves out that many items of data around the fault or, with
+    ``skip_from="landing"``, all from the place gone back to up to the fault, and at least that many.
     ``escalate`` is the action to take instead once the limit is reached.
     """
 
@@ -95,6 +96,11 @@ class RollBack(Action):
     limit: int = 3
     total: int | None = None
     escalate: Action | None = None
+    skip_from: str = "fault"
+
+    def __post_init__(self) -> None:
+        if self.skip_from not in ("fault", "landing"):
+            raise UsageError(f"skip_from={self.skip_from!r}: expected 'fault' or 'landing'")
 
 
 @dataclass(frozen=True)

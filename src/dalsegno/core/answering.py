@@ -72,10 +72,7 @@ def answer_roll_back(machine: Machine, bound: Bound, action: RollBack) -> Decisi
     if action.then is not None:
         new.append(Change(bound.index, "then", attempt.steps, named=bound.named(action.then)))
     if action.skip:
-        told = machine.skipped
-        fault = item_of(machine, attempt.steps) if told is None else attempt.steps - 1 + told
-        first = max(fault - (action.skip - 1) // 2, 0)
-        new.append(Change(bound.index, "skip", attempt.steps, (first, first + action.skip)))
+        new.append(Change(bound.index, "skip", attempt.steps, skip_window(machine, action, chosen)))
     again = machine.changes[chosen.changes :]
     return decision_of(machine, bound, action, bound.name, target=chosen, changes=[*again, *new], own=len(new))
 
@@ -90,6 +87,20 @@ def item_of(machine: Machine, step: int) -> int:
         place += max(stop - start, 0)
         end = max(stop, end)
     return place
+
+
+def skip_window(machine: Machine, action: RollBack, landing: Held) -> tuple[int, int]:
+    """The positions of the items to leave out, counted from 0: the first, and the one after the last."""
+    attempt = machine.trace.attempt
+    told = machine.skipped
+    # The position after the item of the last finished step.
+    reached = item_of(machine, attempt.steps) + 1 if told is None else attempt.steps + told
+    if action.skip_from == "landing":
+        in_step = not attempt.reports or attempt.reports[-1] is not machine.trace.report  # it failed at the next item
+        first = item_of(machine, landing.step + 1) if told is None else landing.step + landing.skipped
+        return first, max(reached + in_step, first + action.skip)
+    first = max(reached - 1 - (action.skip - 1) // 2, 0)
+    return first, first + action.skip
 
 
 def answer_restart(machine: Machine, bound: Bound, action: Restart, escalated: bool) -> Decision | None:

@@ -27,6 +27,7 @@ class Held:
     changes: int = 0
     sound: bool = True
     abandoned: bool = False
+    skipped: int = 0  # items of data left out before it
 
 
 def measure(entry: Held, metric: str | None) -> float | None:

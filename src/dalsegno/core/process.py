@@ -66,7 +66,7 @@ class Process:
 
     ``step`` may be a coroutine function; such a process is run with :func:`dalsegno.arun`.
     Optional methods that the engine uses where they are there: ``skip(start, stop)`` (leave out the data at these
-    positions, counted from 0), and ``close()``, called at the end of a run where the engine made the process from its
+    positions, counted from 0), ``skipped`` (how many items that were so far), and ``close()``, called at the end of a run where the engine made the process from its
     class. In a step, :func:`dalsegno.snapshot` names the snapshot to be taken after it.
 
     >>> class Count(Process):

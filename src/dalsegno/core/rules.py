@@ -98,10 +98,12 @@ def roll_back(
     total: int | None = None,
     escalate: Action | Rule | None = None,
     name: str | None = None,
+    skip_from: str = "fault",
 ) -> Rule:
     """Go back to a snapshot when ``when`` is true, change something (``then``), leave out ``skip`` items of data, go on.
 
-    ``to`` is ``"last"``, ``"best"``, ``"start"``, a label, or a :class:`Target`.  After ``limit`` roll backs since a
+    ``to`` is ``"last"``, ``"best"``, ``"start"``, a label, or a :class:`Target`.  The items left out lie around the
+    fault; with ``skip_from="landing"`` they are all those since the snapshot, and at least ``skip``.  After ``limit`` roll backs since a
     snapshot was last committed beyond the fault (or ``total`` in all) the rule stands down and the next one is asked;
     if none answers the run stops as not succeeded.  ``escalate`` names an action to take then instead (a stop is
     then not a success either, unless it says so).
@@ -117,7 +119,7 @@ def roll_back(
             f"escalate={escalate!r}: expected another action, as in ds.Restart() or ds.Stop('given up'); to go back "
             "elsewhere write a second roll_back after this one, which is asked once this one stands down"
         )
-    return Rule(condition(when), RollBack(target(to), then, skip, limit, total, further), name)
+    return Rule(condition(when), RollBack(target(to), then, skip, limit, total, further, skip_from), name)
 
 
 def adapt(when: object, change: Change, *, name: str | None = None) -> Rule:

@@ -67,7 +67,7 @@ def checkpoint_interval(mtbf: float, cost: float) -> float:
     root = sqrt(2.0 * ratio)
     if ratio < 1e-8:  # below it the equation cancels, and the expansion's next term is below rounding
         return mtbf * root * (1.0 - root / 3.0 + root * root / 36.0)
-    if ratio > 30.0:  # the root is within rounding of 1
+    if ratio > 25.0:  # the root is within rounding of 1, where the steps below would divide by 0
         return mtbf * -expm1(-ratio - 1.0)
     # y = tau / M solves -log(1 - y) - y = C / M. The left side is convex and rises: Newton's from any point
     # right of the root falls to it, and this one is right of it.
@@ -105,8 +105,11 @@ def expected_completion(
         raise UsageError(f"interval={interval!r} is longer than work={work!r}: expected at most all of it")
     if not 0 <= restart < inf:
         raise UsageError(f"restart={restart!r}: expected a finite number of at least 0")
-    first = exp(restart / mtbf) * mtbf if failures_in_restart else mtbf + restart
-    return work / interval * first * expm1((interval + cost) / mtbf)
+    try:
+        first = exp(restart / mtbf) * mtbf if failures_in_restart else mtbf + restart
+        return work / interval * first * expm1((interval + cost) / mtbf)
+    except OverflowError:
+        return inf  # no segment is ever done
 
 
 def check(**given: Any) -> None:

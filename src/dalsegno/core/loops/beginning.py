@@ -84,6 +84,8 @@ def make_ready(conductor: Conductor) -> None:
     """The process has been reset: put back what there is to put back, or save this first state."""
     now = perf_counter()
     conductor.is_ready = True
+    process = getattr(conductor.subject, "process", None)
+    conductor.counts_skipped = callable(getattr(process, "skip", None)) and hasattr(process, "skipped")
     if conductor.landing is None:
         start(conductor, now)
     else:

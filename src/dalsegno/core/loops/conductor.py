@@ -118,6 +118,7 @@ class Conductor:
         self.judged_at: tuple[int, int, int] | None = None
         # the probe of the first snapshot
         self.probing = False
+        self.counts_skipped = False  # whether the process says how many items it has left out
         self.first_state: Any = None
         self.first_generators: Any = None
         self.origin_reader: Any = None  # of the snapshot that the attempt begins from
@@ -168,9 +169,11 @@ class Conductor:
         if self.step_costs:
             report.cost = with_calls(report.cost, self.step_costs)
             self.step_costs = {}
+        machine = self.machine
+        if self.counts_skipped:
+            machine.skipped = self.subject.process.skipped  # type: ignore[attr-defined]
         if self.redo is not None:
             return boundary_redone(self, report, seconds)
-        machine = self.machine
         try:
             outcome = machine.advance(report, seconds)
         except ReportError as error:

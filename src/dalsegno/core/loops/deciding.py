@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dalsegno.core import events
 from dalsegno.core.actions import Adapt, Restart, RollBack, Stop, Target
-from dalsegno.core.answering import best_restorable, snapshot_objective
+from dalsegno.core.answering import best_restorable, skip_window, snapshot_objective
 from dalsegno.core.decisions import Change, Decision
 from dalsegno.core.errors import UsageError
 from dalsegno.core.ledger import choose
@@ -99,6 +99,10 @@ def open_target(conductor: Conductor, decision: Decision) -> Any:
         decision.target = choose(conductor.machine.ledger, attempt.number, attempt.steps, action.to, objective)
         if decision.target is not None:
             own = decision.changes[len(decision.changes) - decision.own :]
+            if action.skip_from == "landing":
+                for change in own:
+                    if change.skip is not None:
+                        change.skip = skip_window(conductor.machine, action, decision.target)
             decision.changes = [*conductor.machine.changes[decision.target.changes :], *own]
     return None
 

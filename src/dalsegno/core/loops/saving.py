@@ -31,6 +31,8 @@ class Saver:
         machine, journal = conductor.machine, conductor.journal
         attempt = machine.trace.attempt
         begun = time.perf_counter()
+        if conductor.counts_skipped:
+            machine.skipped = conductor.subject.process.skipped  # type: ignore[attr-defined]
         self.count += 1
         name = f"a{attempt.number}-b{conductor.branch_number}-s{attempt.steps}-{conductor.writer_number}.{self.count}"
         from dalsegno.core.store import generators
@@ -64,6 +66,7 @@ class Saver:
                 "steps": machine.trace.steps,
                 "seconds": machine.trace.seconds,
                 "cost": dict(machine.trace.cost),
+                **({"skipped": machine.skipped} if machine.skipped else {}),
             },
         )
         entry = Held(
@@ -79,6 +82,7 @@ class Saver:
             metrics,
             value,
             changes,
+            skipped=machine.skipped or 0,
         )
         machine.snapshot_saved(entry, took)
         conductor.stream.send(

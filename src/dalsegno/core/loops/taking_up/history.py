@@ -57,6 +57,7 @@ def held_from(row: Mapping[str, Any], numbers: Mapping[int, int]) -> Held:
         row["value"],
         row["changes"],
         row["state"] == "ok",
+        skipped=int(row["logical"].get("skipped", 0)),
     )
 
 
